@@ -1,0 +1,147 @@
+/* pack.h - arguments and results, to bytes and back, column by column.
+ *
+ * A batch of rows (tasks of one function) travels as one column for each
+ * parameter, so that a map over plain arrays is a few memcpy and nothing is
+ * said twice. The same code serves one row or a million, one type or many.
+ *
+ * The bytes of a set of columns:
+ *
+ *     u32 number of columns, u32 zero, then for each column
+ *         u8 form (enum cadre_form), u8 type, u16 zero, u32 zero, u64 bytes
+ *     then each column's payload, each starting on a multiple of 16 bytes
+ *
+ * counted from the start of the set (which the frame has aligned to 16).
+ * Payloads by the parameter's kind:
+ *
+ *     scalar   count values (SAME: one)
+ *     string   count times: a byte 1, the characters, a zero byte; a byte 0
+ *              alone is a null pointer (SAME: once)
+ *     array    the elements of all rows one after another; how many each row
+ *              has follows from the length parameters (SAME: of one row)
+ *     others   ABSENT, nothing
+ *
+ * In arguments (controller to worker) there is one column per parameter, in
+ * order, ABSENT for what is not sent. In outputs (worker to controller) there
+ * is one per output (proto.h), always DENSE; a failed row still has its place.
+ */
+#ifndef CADRE_RUNTIME_PACK_H
+#define CADRE_RUNTIME_PACK_H
+
+#include "frame.h"
+#include "proto.h"
+
+/* The numbers travel between processes: never renumber. */
+enum cadre_form {
+    CADRE_FORM_ABSENT = 0,  /* no value from the caller */
+    CADRE_FORM_SAME = 1,    /* one value for all rows */
+    CADRE_FORM_DENSE = 2,   /* one after another */
+    CADRE_FORM_POINTERS = 3 /* in memory only, never on the wire: one pointer
+                               per row, to a string or an array */
+};
+
+/* Where the caller has, or wants, the values of one column. Borrowed memory.
+ *
+ *     kind     SAME                      DENSE              POINTERS
+ *     scalar   T *                       T[rows]            -
+ *     string   char ** (one)             -                  char *[rows]
+ *     array    T * (one row)             T *, concatenated  T *[rows]
+ */
+struct cadre_view {
+    enum cadre_form form;
+    const void *data;
+};
+
+/* All the columns of a job, seen from the controller. */
+struct cadre_table {
+    const struct cadre_proto *proto;
+    uint64_t count;             /* rows */
+    struct cadre_view *args;    /* one per parameter */
+    struct cadre_view *outputs; /* one per output; ABSENT: not wanted. A string
+                                   column is filled with malloc()ed copies */
+    /* Filled in by cadre_table_measure(): */
+    uint64_t **starts;      /* per parameter: for an array whose length varies
+                               from row to row, count + 1 element offsets of the
+                               rows in a concatenated column; else NULL */
+    uint64_t *row_len;      /* per parameter: elements of each row where that
+                               does not vary; scalars 1 */
+    uint64_t *row_bytes;    /* count + 1 running totals of bytes, arguments and
+                               outputs together, where rows differ; else NULL */
+    uint64_t bytes_per_row; /* where they do not */
+};
+
+/* Check that every parameter the caller must give has a view, and work out the
+ * lengths and bytes of all rows. Length parameters must have a view when an
+ * array depends on them. Call cadre_table_fini() afterwards in any case.
+ *
+ * CADRE_ETYPE   a length is negative (`error` names parameter and row); a SAME
+ *               array whose length differs between rows.
+ * CADRE_EINVAL  a parameter without a view; `error` names it.
+ * CADRE_ENOMEM
+ */
+cadre_err cadre_table_measure(struct cadre_table *table,
+                              struct cadre_error *error);
+void cadre_table_fini(struct cadre_table *table); /* frees what measure made */
+
+/* Elements of array parameter `param` in `row`. Needs measure. */
+uint64_t cadre_table_length(const struct cadre_table *table, int param,
+                            uint64_t row);
+
+/* Append the arguments of rows [first, first + count) to the frame under way in
+ * `buffer`. CADRE_ENOMEM leaves the buffer as it was. */
+cadre_err cadre_args_pack(const struct cadre_table *table, uint64_t first,
+                          uint64_t count, struct cadre_buffer *buffer);
+
+/* Check `outputs` (from RESULTS) against rows [first, first + count) and copy
+ * them to the table's output views.
+ *
+ * CADRE_EPROTO  they do not fit the prototype; nothing was copied.
+ * CADRE_ENOMEM  a string could not be copied; its pointer is NULL.
+ */
+cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
+                               uint64_t count, const void *outputs, size_t len,
+                               struct cadre_error *error);
+
+/* The worker's side: a batch being run, row by row. One object serves all the
+ * batches of one function. */
+struct cadre_rows;
+
+/* `proto` is borrowed until destroy; `*rows` is given. */
+cadre_err cadre_rows_create(const struct cadre_proto *proto,
+                            struct cadre_rows **rows);
+void cadre_rows_destroy(struct cadre_rows *rows);
+
+/* Start on a batch: check every length in `args` against the prototype, make
+ * room for the outputs (zeroed arrays where out only), stand before row 0.
+ * `args` is lent until the next load and is written to: arrays that are in and
+ * out are changed in place or in a private copy (SAME).
+ *
+ * CADRE_EPROTO  the bytes do not fit the prototype.
+ * CADRE_ENOMEM
+ */
+cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
+                          size_t len, struct cadre_error *error);
+
+/* Step to the next row; false after the last. After it returned true, args() is
+ * what cadre_call_invoke() takes and result() is where the result goes (NULL
+ * for void; for a string a `char *` variable, which the caller of store() has
+ * filled). */
+bool cadre_rows_next(struct cadre_rows *rows);
+void **cadre_rows_args(struct cadre_rows *rows);
+void *cadre_rows_result(struct cadre_rows *rows);
+
+/* Let parameter `param` of every row be `*value` from now on: a communicator,
+ * the store, the task, an object. `value` is borrowed. */
+void cadre_rows_bind(struct cadre_rows *rows, int param, void *value);
+
+/* The current row's call has returned: keep a string result (copied, and freed
+ * if the prototype says so). Nothing to do for other results. `failed`: the
+ * row's outputs are cleared instead. CADRE_ENOMEM. */
+cadre_err cadre_rows_store(struct cadre_rows *rows, bool failed);
+
+/* Append the outputs of the rows stored since the last flush (or load) to the
+ * frame under way; cadre_rows_unflushed() tells how many those are. */
+uint64_t cadre_rows_unflushed(const struct cadre_rows *rows);
+cadre_err cadre_rows_flush(struct cadre_rows *rows,
+                           struct cadre_buffer *buffer);
+
+#endif

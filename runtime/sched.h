@@ -1,0 +1,144 @@
+/* sched.h - which task runs where and when, as a pure function of events.
+ *
+ * An event goes in, actions come out. Here is no MPI, no clock, no thread and
+ * no file: time is a number in the event. So a test plays a thousand teams and
+ * their deaths in a second.
+ *
+ * Words: a *job* is a number of tasks of one function, numbered from 0, handed
+ * over together (a map of a million rows, or a single task). A *team* runs one
+ * task at a time. A *batch* is a run of consecutive tasks of one job sent to a
+ * team together.
+ *
+ * Policy, all of it here:
+ *
+ * - First in, first out: a task of a later job is sent only when every task of
+ *   the earlier jobs has been sent; within a job in ascending order. Tasks that
+ *   come back unfinished (team lost) go before all others.
+ * - Balance: an idle team is served before one that has work; of several idle
+ *   teams the one that worked last (its caches are warm).
+ * - Batches: nobody chooses a chunk size. A batch holds as many tasks as keep a
+ *   team busy for `batch_ns`, judged by the measured times of tasks of the same
+ *   kind; a kind not measured yet starts with one task per batch, and a batch
+ *   grows by at most a factor of 16 over the one before. Towards the end it
+ *   shrinks: never more than a fair part of what is left, so that nobody waits
+ *   for the last one, and never less than `min_batch_ns` of work. A job may fix
+ *   its chunk instead.
+ * - Send-ahead: a team has further batches waiting while it works, as long as
+ *   what it holds is worth less than `ahead_ns`: tasks that are long, or of
+ *   unmeasured length, are not sent ahead, so that none waits behind another
+ *   while a team is idle elsewhere.
+ * - Bounded bytes: what a team holds weighs at most `inflight_bytes`, except
+ *   that one task is always allowed.
+ */
+#ifndef CADRE_RUNTIME_SCHED_H
+#define CADRE_RUNTIME_SCHED_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint64_t cadre_job_id;  /* unique within one scheduler, never 0 */
+typedef uint32_t cadre_team_id; /* likewise */
+
+/* Zero means the default. */
+struct cadre_sched_options {
+    uint64_t batch_ns;       /* 5 ms */
+    uint64_t min_batch_ns;   /* 50 us */
+    uint64_t ahead_ns;       /* 10 ms */
+    uint64_t inflight_bytes; /* 16 MiB per team */
+};
+
+enum cadre_event_type {
+    CADRE_EV_SUBMIT = 1,  /* a job has come */
+    CADRE_EV_TEAM_READY,  /* a team has come, idle */
+    CADRE_EV_RESULTS,     /* a team has finished some tasks */
+    CADRE_EV_TEAM_LOST,   /* a team is gone with all it held */
+    CADRE_EV_TEAM_RETIRE, /* a team gets no more tasks and leaves when idle */
+    CADRE_EV_CANCEL,      /* a job's tasks that were not sent are not to run */
+    CADRE_EV_TICK         /* time has passed; nothing else happened */
+};
+
+struct cadre_ev_submit {
+    cadre_job_id job;
+    uint64_t count; /* tasks, 1 or more */
+    uint64_t chunk; /* tasks in a batch; 0: adaptive */
+    uint32_t kind;  /* jobs of one kind (one function) take alike long */
+    uint64_t bytes_per_task;
+    const uint64_t *bytes; /* or, where tasks differ, count + 1 running totals;
+                              lent until the job's last action */
+};
+
+/* Tasks [first, first + count) of one job. Results of a batch may come in
+ * several parts, in ascending order. */
+struct cadre_ev_results {
+    cadre_team_id team;
+    cadre_job_id job;
+    uint64_t first;
+    uint64_t count;
+    uint64_t elapsed_ns; /* the team worked on them this long */
+};
+
+struct cadre_event {
+    enum cadre_event_type type;
+    uint64_t now_ns; /* never less than in the event before */
+    union {
+        struct cadre_ev_submit submit;
+        struct cadre_ev_results results;
+        cadre_team_id team; /* TEAM_READY, TEAM_LOST, TEAM_RETIRE */
+        cadre_job_id job;   /* CANCEL */
+    };
+};
+
+enum cadre_action_type {
+    CADRE_ACT_SEND =
+        1,          /* send tasks [first, first + count) of `job` to `team` */
+    CADRE_ACT_DROP, /* these tasks will not run: they were on a lost team, or
+                       cancelled (`err`: CADRE_ELOST, CADRE_ECANCELLED) */
+    CADRE_ACT_JOB_DONE, /* every task of `job` has ended */
+    CADRE_ACT_TEAM_OUT  /* a retired team holds nothing any more */
+};
+
+struct cadre_action {
+    enum cadre_action_type type;
+    cadre_err err;
+    cadre_team_id team;
+    cadre_job_id job;
+    uint64_t first;
+    uint64_t count;
+};
+
+struct cadre_actions {
+    const struct cadre_action *list; /* lent until the next step */
+    size_t count;
+};
+
+struct cadre_sched;
+
+/* `*sched` is given. CADRE_ENOMEM. */
+cadre_err cadre_sched_create(const struct cadre_sched_options *options,
+                             struct cadre_sched **sched);
+void cadre_sched_destroy(struct cadre_sched *sched);
+
+/* Take one event; `*actions` are to be done in order.
+ *
+ * CADRE_ENOMEM  the event was not taken; the scheduler is as before.
+ * CADRE_EINVAL  the event contradicts what the scheduler knows (an unknown or
+ *               repeated id, results for tasks that the team does not hold); it
+ *               was not taken. This is how a worker that lies is found out.
+ */
+cadre_err cadre_sched_step(struct cadre_sched *sched,
+                           const struct cadre_event *event,
+                           struct cadre_actions *actions);
+
+/* Tasks that were submitted and not sent; sent and not finished; teams. */
+uint64_t cadre_sched_waiting(const struct cadre_sched *sched);
+uint64_t cadre_sched_running(const struct cadre_sched *sched);
+uint32_t cadre_sched_teams(const struct cadre_sched *sched);
+
+/* When the next results may be expected, on the events' clock; UINT64_MAX when
+ * nothing runs or nothing is known of what runs. Whoever waits may sleep
+ * until shortly before. */
+uint64_t cadre_sched_next_results_ns(const struct cadre_sched *sched);
+
+#endif
