@@ -12,8 +12,7 @@ extern "C" {
 #endif
 
 #define CADRE_API __attribute__((visibility("default")))
-#define CADRE_PRINTF(format, first)                                            \
-    __attribute__((format(printf, format, first)))
+#define CADRE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* What went wrong. The numbers travel between processes: never renumber. */
 typedef enum cadre_err {
