@@ -1,0 +1,57 @@
+/* cadre/init.h - starting and ending.
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         CADRE_CHECK(cadre_init(&argc, &argv));
+ *         ...
+ *         return cadre_finalize();
+ *     }
+ *
+ * However the program is started, one process comes out of cadre_init(): the
+ * controller. Started alone (./prog) or with mpirun -n 1, it starts workers
+ * when an object asks for them. Started with mpirun -n 5, rank 0 is the
+ * controller and the four others are workers already. Workers stay inside
+ * cadre_init() and leave the program there.
+ */
+#ifndef CADRE_INIT_H
+#define CADRE_INIT_H
+
+#include <cadre/task.h>
+
+#include <stdbool.h>
+
+/* Become the controller, or a worker. Call it first in main(): what stands
+ * before it is executed by every worker too. Starts MPI unless the program has
+ * done so; then **collective** over MPI_COMM_WORLD, and see cadre/mpi.h for
+ * other communicators.
+ *
+ * CADRE_ESTATE  called twice.
+ * CADRE_EMPI    MPI would not start.
+ */
+#define cadre_init(argc, argv)                                                 \
+    (cadre_init_program((argc), (argv), __start_cadre_tasks,                   \
+                        __stop_cadre_tasks))
+
+CADRE_API cadre_err cadre_init_program(
+    int *argc, char ***argv, const struct cadre_task_record *const *tasks,
+    const struct cadre_task_record *const *tasks_end);
+
+/* The program's own tasks, collected by the linker; null without any. */
+extern const struct cadre_task_record *const __start_cadre_tasks[]
+    __attribute__((weak, visibility("hidden")));
+extern const struct cadre_task_record *const __stop_cadre_tasks[]
+    __attribute__((weak, visibility("hidden")));
+
+/* End what is still open, release the workers, and end MPI if cadre_init()
+ * started it. Always returns, within seconds. Returns main()'s exit status: 0,
+ * or 1 where a worker was lost that nobody was told of. The controller's main
+ * thread. */
+CADRE_API int cadre_finalize(void);
+
+/* Is this process the controller (true between init and finalize)? */
+CADRE_API bool cadre_is_controller(void);
+
+/* "0.1.0" */
+CADRE_API const char *cadre_version(void);
+
+#endif

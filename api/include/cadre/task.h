@@ -1,0 +1,67 @@
+/* cadre/task.h - writing a function that runs on a worker.
+ *
+ *     CADRE_TASK(double, norm, (size_t n, const double x[n]))
+ *     {
+ *         ...
+ *     }
+ *
+ * is the plain C function `double norm(size_t n, const double x[n])` and a
+ * record of its prototype. CADRE_FN(norm) is the handle to give to a pool.
+ *
+ * Parameters may be
+ *
+ *     scalars            every arithmetic type of C
+ *     const char *s      a string
+ *     const T x[n]       an array to read; n is an integer parameter before it,
+ *                        or a constant
+ *     T x[n]             an array that is sent, changed, and sent back
+ *     CADRE_OUT T x[n]   an array to fill; nothing is sent
+ *
+ * and the result any arithmetic type, `const char *` (copied) or `char *`
+ * (copied, then freed).
+ */
+#ifndef CADRE_TASK_H
+#define CADRE_TASK_H
+
+#include <cadre/error.h>
+#include <cadre/macros.h>
+
+#include <stdint.h>
+
+typedef struct cadre_task cadre_task;   /* the running task */
+typedef struct cadre_store cadre_store; /* what a worker keeps between tasks */
+
+/* In front of an array parameter: the function fills it and reads nothing. */
+#define CADRE_OUT
+
+/* What the program knows of one of its tasks. */
+struct cadre_task_record {
+    const char *name;
+    const char *written;  /* the prototype as its author wrote it */
+    const char *expanded; /* and after the preprocessor */
+    void (*fn)(void);
+};
+
+/* Define a task function; its body follows. Not inside a function. */
+#define CADRE_TASK(result, name, params)                                       \
+    CADRE_DECLARE(result, name, params);                                       \
+    const struct cadre_task_record cadre_record_##name = {                     \
+        #name, #result " " #name " " #params,                                  \
+        CADRE_STRING_(result name params), (void (*)(void))name};              \
+    static const struct cadre_task_record *const cadre_entry_##name            \
+        __attribute__((section("cadre_tasks"), used)) = &cadre_record_##name;  \
+    result name params
+
+/* Declare, in a header, a task that CADRE_TASK defines elsewhere. */
+#define CADRE_DECLARE(result, name, params)                                    \
+    extern const struct cadre_task_record cadre_record_##name;                 \
+    result name params
+
+/* From inside a task: this task has failed. `kind` is a number of your own that
+ * the caller will see; the text should say what was wrong. The function still
+ * has to return; its outputs are dropped. The first failure counts. Does
+ * nothing outside a task. */
+CADRE_API void cadre_task_fail(int kind, const char *format, ...)
+    CADRE_PRINTF(2, 3);
+
+#endif
