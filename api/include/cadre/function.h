@@ -3,6 +3,11 @@
 #define CADRE_FUNCTION_H
 
 #include <cadre/task.h>
+#include <cadre/type.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct cadre_function; /* a function that workers can find and call */
 
@@ -32,8 +37,27 @@ CADRE_API cadre_err cadre_function_open(const char *library,
                                         const char *prototype,
                                         struct cadre_function **function);
 
-/* What a function takes and gives, for programs that build calls at run time.
- * All texts are lent until the program ends. */
+/* One parameter of a function, for programs that build calls at run time. */
+struct cadre_parameter {
+    const char *name; /* "" where the prototype gives none */
+    cadre_type type;  /* of the scalar, or of one element of the array;
+                         CADRE_VOID for what the worker fills in itself
+                         (MPI_Comm, the store, the task, objects) */
+    bool is_array;
+    bool is_input;  /* the caller gives it */
+    bool is_output; /* the function fills it */
+    uint64_t
+        constant; /* elements of an array whose length is constant; else 0 */
+    int length;   /* index of the parameter that holds the number of
+                     elements of a one-dimensional array; else -1 */
+};
+
+/* The parameters, `*count` of them; lent, as are all texts, until the program
+ * ends. */
+CADRE_API const struct cadre_parameter *
+cadre_function_parameters(const struct cadre_function *function, size_t *count);
+CADRE_API cadre_type
+cadre_function_result(const struct cadre_function *function);
 CADRE_API const char *
 cadre_function_name(const struct cadre_function *function);
 CADRE_API const char *

@@ -51,6 +51,12 @@ CADRE_API int cadre_finalize(void);
 /* Is this process the controller (true between init and finalize)? */
 CADRE_API bool cadre_is_controller(void);
 
+/* Put into this process's environment what Open MPI 4.1 needs to start workers
+ * quickly and reliably (docs/design.md, 'Open MPI'); what is set already stays.
+ * cadre_init() does so itself in a program started alone; a launcher calls it
+ * before it starts mpirun. */
+CADRE_API void cadre_set_mpi_environment(void);
+
 /* "0.1.0" */
 CADRE_API const char *cadre_version(void);
 
