@@ -7,18 +7,26 @@
  *   result     void, every arithmetic type, `const char *` (copied), `char *`
  *              (copied, then freed with free())
  *   scalars    every arithmetic type of C, bool, size_t, ssize_t, ptrdiff_t,
- *              intptr_t, uintptr_t, the exact <stdint.h> types; enum NAME is
- * int strings    `const char *s` arrays     `const T x[n]`, `T x[rows][cols]`;
- * each length a constant (C integer literals, also products and sums with + - *
- * of them) or the name of an integer parameter, in text also a later one.
+ *              intptr_t, uintptr_t, the <stdint.h> types, wchar_t, off_t; enum
+ *              NAME is int
+ *
+ *   strings    `const char *s`
+ *
+ *   arrays     `const T x[n]`, `T x[rows][cols]`; each length a constant (C
+ *              integer literals, joined by + - * / << and parentheses) or the
+ *              name of an integer parameter, in text also a later one.
  *              const: in. Without it: in and out. CADRE_OUT in front: out only.
+ *
  *   special    `MPI_Comm comm`, `cadre_store *store`, `cadre_task *self` (also
  *              written with `struct`)
  *   objects    `struct NAME *p`, `void *p`, `NAME *p` of an unknown NAME: an
  *              opaque object found in the store by its name
  *
  * A pointer to an arithmetic type other than char is an error that says to
- * write `x[n]`. Errors name the column (from 1) in the text.
+ * write `x[n]`. Arrays and objects need a name, other parameters may do
+ * without. Words that do not change how a function is called (static, restrict,
+ * __attribute__((...)), comments) are skipped. Errors name the column (bytes,
+ * from 1) in the text.
  *
  * Nothing but `type` and `error` is known here.
  */
@@ -66,7 +74,7 @@ struct cadre_param {
 };
 
 struct cadre_proto {
-    const char *text; /* the prototype as it was given */
+    const char *text; /* the prototype: parsed alone, it gives the same again */
     const char *name; /* of the function */
     cadre_type result;
     bool frees_result; /* `char *` result: free() it after the copy */
@@ -85,7 +93,9 @@ cadre_err cadre_proto_parse(const char *text, struct cadre_proto **proto,
 /* Read a task's prototype from its two texts: `written` as its author wrote it,
  * `expanded` after the preprocessor. Lengths and types come from `expanded`
  * (where a macro N has become 3), CADRE_OUT from `written` (the preprocessor
- * removes it). Errors as above. */
+ * removes it). The prototype's text is `expanded` with CADRE_OUT put back.
+ * `expanded` "": `written` is all there is. Errors as above; a column is one of
+ * the prototype's text, which the error quotes where it is not `written`. */
 cadre_err cadre_proto_parse_task(const char *written, const char *expanded,
                                  struct cadre_proto **proto,
                                  struct cadre_error *error);
@@ -93,7 +103,7 @@ cadre_err cadre_proto_parse_task(const char *written, const char *expanded,
 /* NULL is allowed. */
 void cadre_proto_destroy(struct cadre_proto *proto);
 
-/* Index of the parameter called `name`, or -1. */
+/* Index of the parameter called `name`, or -1; "" finds none. */
 int cadre_proto_find(const struct cadre_proto *proto, const char *name);
 
 /* May the caller give a value for this parameter? (scalars, strings, arrays
