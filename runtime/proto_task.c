@@ -33,10 +33,11 @@ static void add_piece(struct pieces *pieces, size_t start)
     pieces->n++;
 }
 
-/* The parameters are what the last outer parentheses contain: others may stand
- * before them, in a macro. */
+/* The parameters are what the last outer parentheses contain that are not an
+ * attribute's: others may stand before them, in a macro. */
 static void cut(const char *text, struct pieces *pieces)
 {
+    bool is_attribute = false;
     size_t depth = 0;
 
     memset(pieces, 0, sizeof *pieces);
@@ -44,9 +45,11 @@ static void cut(const char *text, struct pieces *pieces)
     pieces->first_out = SIZE_MAX;
     for (struct token t = cadre_token_next(text, 0); t.kind != TOKEN_END;
          t = cadre_token_next(text, t.at + t.len)) {
-        if (cadre_token_is(text, t, "(") && depth++ == 0) {
-            pieces->n = 1;
-            add_piece(pieces, t.at + 1);
+        if (cadre_token_is(text, t, "(")) {
+            if (depth++ == 0 && !is_attribute) {
+                pieces->n = 1;
+                add_piece(pieces, t.at + 1);
+            }
         } else if (cadre_token_is(text, t, ")") && depth > 0) {
             depth--;
         } else if (cadre_token_is(text, t, ",") && depth == 1) {
@@ -57,6 +60,7 @@ static void cut(const char *text, struct pieces *pieces)
             if (pieces->first_out == SIZE_MAX)
                 pieces->first_out = t.at;
         }
+        is_attribute = cadre_token_is(text, t, "__attribute__");
     }
 }
 

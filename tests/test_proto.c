@@ -479,6 +479,10 @@ static void a_task_has_lengths_from_one_text_and_out_from_the_other(void)
     CU_ASSERT_STRING_EQUAL(read_task("int f (V(3, 4), CADRE_OUT int b[2])",
                                      "int f (const int a[3], int b[2])"),
                            "int32_t f(in int32_t a[3], out int32_t b[2])");
+    CU_ASSERT_STRING_EQUAL(
+        read_task("int f(CADRE_OUT int b[N]) __attribute__((pure))",
+                  "int f(int b[2]) __attribute__((pure))"),
+        "int32_t f(out int32_t b[2])");
 }
 
 static void a_task_that_the_preprocessor_leaves_alone_is_read_as_written(void)
