@@ -191,14 +191,37 @@ static bool leads_to(const char *library, const char *symbol, void *address)
     return does;
 }
 
+/* The path by which any process finds the library of `map`, lent for ever. */
+static cadre_err absolute_path(const struct link_map *map, const char **path,
+                               struct cadre_error *error)
+{
+    char absolute[PATH_MAX];
+    const char *kept;
+
+    if (map->l_name[0] == '/') {
+        *path = map->l_name;
+        return CADRE_OK;
+    }
+    if (realpath(map->l_name, absolute) == NULL)
+        return cadre_error_set(error, CADRE_ENOTFOUND,
+                               "library '%.200s' is not found any more from "
+                               "the current directory",
+                               map->l_name);
+    if ((kept = keep_path(absolute)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM,
+                               "no memory for a library's path");
+    *path = kept;
+    return CADRE_OK;
+}
+
 cadre_err cadre_symbol_locate(cadre_symbol_fn fn, const char **library,
                               const char **symbol, struct cadre_error *error)
 {
     void *address = to_address(fn);
     struct link_map *map = NULL;
-    char absolute[PATH_MAX];
     const char *path;
     Dl_info info;
+    cadre_err err;
 
     if (dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 ||
         map == NULL)
@@ -218,17 +241,8 @@ cadre_err cadre_symbol_locate(cadre_symbol_fn fn, const char **library,
             "could find: it is static, or chosen for this processor; name it "
             "with its library and prototype",
             address, map->l_name);
-    path = map->l_name;
-    if (path[0] != '/') {
-        if (realpath(path, absolute) == NULL)
-            return cadre_error_set(error, CADRE_ENOTFOUND,
-                                   "library '%.200s' is not found any more "
-                                   "from the current directory",
-                                   path);
-        if ((path = keep_path(absolute)) == NULL)
-            return cadre_error_set(error, CADRE_ENOMEM,
-                                   "no memory for a library's path");
-    }
+    if ((err = absolute_path(map, &path, error)) != CADRE_OK)
+        return err;
     if (!leads_to(path, info.dli_sname, address))
         return cadre_error_set(
             error, CADRE_ENOTFOUND,

@@ -23,7 +23,9 @@ cadre_err cadre_symbol_find(const char *library, const char *symbol,
 
 /* Where a function of a loaded library lives, to find it in another process:
  * the library's absolute path and the symbol's name, both lent for ever.
- * CADRE_ENOTFOUND where `fn` is not a dynamic symbol of a shared library. */
+ * CADRE_ENOTFOUND where `fn` is not a dynamic symbol of a shared library: a
+ * function of the program itself, a static one, or one that its library chooses
+ * for the processor (memcpy; sin of glibc). CADRE_ENOMEM. */
 cadre_err cadre_symbol_locate(cadre_symbol_fn fn, const char **library,
                               const char **symbol, struct cadre_error *error);
 
@@ -38,7 +40,8 @@ void cadre_call_destroy(struct cadre_call *call);
 
 /* Call it. `args[i]` points to parameter i's value: a scalar of its type; for
  * arrays, strings and objects a pointer variable; for MPI_Comm a variable of
- * that type. `result` points to room for one value of the result type, suitably
+ * that type, which is taken to be as large as a pointer (it is one in Open
+ * MPI). `result` points to room for one value of the result type, suitably
  * aligned and exactly as large (NULL for void): narrow integers come back in
  * their own width. Thread-safe. */
 void cadre_call_invoke(const struct cadre_call *call, void **args,
