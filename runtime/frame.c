@@ -1,0 +1,658 @@
+/* frame.c - the messages as bytes. The layout of each is its encode function,
+ * read from top to bottom; the decode function below it reads the same fields
+ * in the same order.
+ *
+ * A text is its length (u16), its characters and a zero byte, so that a decoded
+ * one is lent straight from the input.
+ */
+#include "frame.h"
+
+#include "bytes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const unsigned char magic[4] = {'C', 'D', 'R', 'E'};
+
+enum {
+    TEXT_MAX = 65535, /* characters */
+
+    /* Offsets in the frame of what is filled in at the end. */
+    LENGTH_AT = 8,
+    BATCH_ARGS_LEN_AT = 56,
+    BATCH_ARGS_AT = 64, /* a multiple of CADRE_FRAME_ALIGN */
+    RESULTS_COUNT_AT = 40,
+    RESULTS_ELAPSED_AT = 48,
+    RESULTS_NFAILURES_AT = 56,
+    RESULTS_FAILURES_LEN_AT = 64,
+    RESULTS_OUTPUTS_LEN_AT = 72,
+    RESULTS_FAILURES_AT = 80
+};
+
+/* In a frame under way: the failures have not ended yet. */
+#define FAILURES_OPEN UINT64_MAX
+
+static size_t padding(size_t len)
+{
+    return -len % CADRE_FRAME_ALIGN;
+}
+
+/* Writing. Room has been reserved before: nothing here can fail. */
+
+static void put_bytes(struct cadre_buffer *buffer, const void *data, size_t len)
+{
+    memcpy(buffer->data + buffer->len, data, len);
+    buffer->len += len;
+}
+
+static void put_zeros(struct cadre_buffer *buffer, size_t len)
+{
+    memset(buffer->data + buffer->len, 0, len);
+    buffer->len += len;
+}
+
+static void put_u16(struct cadre_buffer *buffer, uint16_t value)
+{
+    cadre_put_u16(buffer->data + buffer->len, value);
+    buffer->len += 2;
+}
+
+static void put_u32(struct cadre_buffer *buffer, uint32_t value)
+{
+    cadre_put_u32(buffer->data + buffer->len, value);
+    buffer->len += 4;
+}
+
+static void put_u64(struct cadre_buffer *buffer, uint64_t value)
+{
+    cadre_put_u64(buffer->data + buffer->len, value);
+    buffer->len += 8;
+}
+
+/* A name in a field of `size` bytes, cut to fit. */
+static void put_name(struct cadre_buffer *buffer, const char *name, size_t size)
+{
+    size_t len = strnlen(name, size - 1);
+
+    put_bytes(buffer, name, len);
+    put_zeros(buffer, size - len);
+}
+
+/* Bytes that `text` takes in a frame. */
+static size_t text_size(const char *text)
+{
+    return 2 + strnlen(text, TEXT_MAX) + 1;
+}
+
+static void put_text(struct cadre_buffer *buffer, const char *text)
+{
+    size_t len = strnlen(text, TEXT_MAX);
+
+    put_u16(buffer, (uint16_t)len);
+    put_bytes(buffer, text, len);
+    put_zeros(buffer, 1);
+}
+
+/* Start a frame whose body is `body_len` bytes as far as is known; there is
+ * room for them and for padding then. */
+static cadre_err begin(struct cadre_buffer *buffer, enum cadre_frame_type type,
+                       uint32_t generation, size_t body_len, size_t *mark)
+{
+    assert(buffer->len % CADRE_FRAME_ALIGN == 0);
+    if (cadre_buffer_reserve(buffer, CADRE_FRAME_HEADER + body_len +
+                                         CADRE_FRAME_ALIGN) != CADRE_OK)
+        return CADRE_ENOMEM;
+    *mark = buffer->len;
+    put_bytes(buffer, magic, sizeof magic);
+    put_u16(buffer, CADRE_FRAME_VERSION);
+    put_u16(buffer, (uint16_t)type);
+    put_u64(buffer, 0); /* the length: end() */
+    put_u32(buffer, generation);
+    put_u32(buffer, 0);
+    return CADRE_OK;
+}
+
+static cadre_err pad(struct cadre_buffer *buffer)
+{
+    size_t len = padding(buffer->len);
+
+    if (cadre_buffer_reserve(buffer, len) != CADRE_OK)
+        return CADRE_ENOMEM;
+    if (len > 0)
+        put_zeros(buffer, len);
+    return CADRE_OK;
+}
+
+static cadre_err end(struct cadre_buffer *buffer, size_t mark)
+{
+    if (pad(buffer) != CADRE_OK)
+        return CADRE_ENOMEM;
+    cadre_put_u64(buffer->data + mark + LENGTH_AT, buffer->len - mark);
+    return CADRE_OK;
+}
+
+/* Reading. The first thing that is wrong is written to `error`; from then on
+ * every field reads as zero, so that a decode function needs one check. */
+struct reader {
+    const unsigned char *at, *end;
+    const char *message; /* what is being read, for `error` */
+    cadre_err err;
+    struct cadre_error *error; /* may be NULL */
+};
+
+static struct reader reader_of(const struct cadre_frame *frame,
+                               enum cadre_frame_type type, const char *message,
+                               struct cadre_error *error)
+{
+    assert(frame->type == type);
+    (void)type;
+    return (struct reader){.at = frame->body,
+                           .end = frame->body + frame->body_len,
+                           .message = message,
+                           .err = CADRE_OK,
+                           .error = error};
+}
+
+/* `what` is wrong with `field`. */
+static void complain(struct reader *r, const char *field, const char *what)
+{
+    if (r->err == CADRE_OK)
+        r->err = cadre_error_set(r->error, CADRE_EPROTO, "%s message: %s %s",
+                                 r->message, field, what);
+}
+
+/* The next `len` bytes, or NULL. */
+static const unsigned char *get_bytes(struct reader *r, uint64_t len,
+                                      const char *field)
+{
+    const unsigned char *at = r->at;
+
+    if (r->err == CADRE_OK && len > (uint64_t)(r->end - r->at))
+        complain(r, field, "is cut short");
+    if (r->err != CADRE_OK)
+        return NULL;
+    r->at += len;
+    return at;
+}
+
+static uint16_t get_u16(struct reader *r, const char *field)
+{
+    const unsigned char *at = get_bytes(r, 2, field);
+
+    return at != NULL ? cadre_get_u16(at) : 0;
+}
+
+static uint32_t get_u32(struct reader *r, const char *field)
+{
+    const unsigned char *at = get_bytes(r, 4, field);
+
+    return at != NULL ? cadre_get_u32(at) : 0;
+}
+
+static uint64_t get_u64(struct reader *r, const char *field)
+{
+    const unsigned char *at = get_bytes(r, 8, field);
+
+    return at != NULL ? cadre_get_u64(at) : 0;
+}
+
+static int32_t get_i32(struct reader *r, const char *field)
+{
+    return (int32_t)get_u32(r, field);
+}
+
+/* An error code that says that something failed. */
+static int32_t get_err(struct reader *r, const char *field)
+{
+    int32_t err = get_i32(r, field);
+
+    if (r->err == CADRE_OK && (err <= CADRE_OK || err > CADRE_ECANCELLED))
+        complain(r, field, "is no error code");
+    return err;
+}
+
+static void get_name(struct reader *r, char *name, size_t size,
+                     const char *field)
+{
+    const unsigned char *at = get_bytes(r, size, field);
+
+    if (at != NULL && memchr(at, 0, size) == NULL)
+        complain(r, field, "does not end");
+    else if (at != NULL)
+        memcpy(name, at, size);
+}
+
+static const char *get_text(struct reader *r, const char *field)
+{
+    size_t len = get_u16(r, field);
+    const unsigned char *at = get_bytes(r, len + 1, field);
+
+    if (at != NULL && memchr(at, 0, len + 1) != at + len)
+        complain(r, field, "does not end where it says");
+    return r->err == CADRE_OK ? (const char *)at : NULL;
+}
+
+static void get_padding(struct reader *r, size_t len)
+{
+    const unsigned char *at = get_bytes(r, len, "padding");
+
+    for (size_t i = 0; at != NULL && i < len; i++)
+        if (at[i] != 0)
+            complain(r, "padding", "is not zero");
+}
+
+/* Nothing but the padding of the frame may be left. */
+static cadre_err finish(struct reader *r)
+{
+    size_t left = (size_t)(r->end - r->at);
+
+    if (r->err == CADRE_OK && left >= CADRE_FRAME_ALIGN)
+        complain(r, "end", "does not come where it should");
+    get_padding(r, left);
+    return r->err;
+}
+
+cadre_err cadre_frame_decode(const void *data, size_t len,
+                             struct cadre_frame *frame,
+                             struct cadre_error *error)
+{
+    const unsigned char *at = data;
+    unsigned version, type;
+    uint64_t frame_len;
+
+    if (len < CADRE_FRAME_HEADER)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a frame is cut short: %zu bytes", len);
+    if (memcmp(at, magic, sizeof magic) != 0)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "no frame: it starts with %02x%02x%02x%02x",
+                               at[0], at[1], at[2], at[3]);
+    if ((version = cadre_get_u16(at + 4)) != CADRE_FRAME_VERSION)
+        return cadre_error_set(error, CADRE_EVERSION,
+                               "the other side speaks version %u of the "
+                               "protocol, this side version %d",
+                               version, CADRE_FRAME_VERSION);
+    type = cadre_get_u16(at + 6);
+    if (type < CADRE_FRAME_HELLO || type > CADRE_FRAME_BYE)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a frame of unknown type %u", type);
+    frame_len = cadre_get_u64(at + LENGTH_AT);
+    if (frame_len > len)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a frame of %" PRIu64
+                               " bytes is cut short: %zu bytes",
+                               frame_len, len);
+    if (frame_len < CADRE_FRAME_HEADER || frame_len % CADRE_FRAME_ALIGN != 0 ||
+        cadre_get_u32(at + 20) != 0)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a damaged frame header: length %" PRIu64,
+                               frame_len);
+    *frame = (struct cadre_frame){
+        .type = (enum cadre_frame_type)type,
+        .generation = cadre_get_u32(at + 16),
+        .body = at + CADRE_FRAME_HEADER,
+        .body_len = (size_t)frame_len - CADRE_FRAME_HEADER,
+        .len = (size_t)frame_len,
+    };
+    return CADRE_OK;
+}
+
+cadre_err cadre_hello_encode(const struct cadre_msg_hello *msg,
+                             uint32_t generation, struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_HELLO, generation, sizeof *msg, &mark) !=
+        CADRE_OK)
+        return CADRE_ENOMEM;
+    put_name(buffer, msg->version, sizeof msg->version);
+    put_name(buffer, msg->host, sizeof msg->host);
+    put_u64(buffer, msg->pid_namespace);
+    put_u32(buffer, (uint32_t)msg->pid);
+    put_u32(buffer, (uint32_t)msg->bell_fd);
+    put_u32(buffer, msg->bell_base);
+    put_u32(buffer, msg->spin_us);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_hello_decode(const struct cadre_frame *frame,
+                             struct cadre_msg_hello *msg,
+                             struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_HELLO, "HELLO", error);
+    struct cadre_msg_hello m;
+
+    get_name(&r, m.version, sizeof m.version, "version");
+    get_name(&r, m.host, sizeof m.host, "host");
+    m.pid_namespace = get_u64(&r, "pid_namespace");
+    m.pid = get_i32(&r, "pid");
+    m.bell_fd = get_i32(&r, "bell_fd");
+    m.bell_base = get_u32(&r, "bell_base");
+    m.spin_us = get_u32(&r, "spin_us");
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_welcome_encode(const struct cadre_msg_welcome *msg,
+                               uint32_t generation, struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_WELCOME, generation, sizeof *msg, &mark) !=
+        CADRE_OK)
+        return CADRE_ENOMEM;
+    put_name(buffer, msg->version, sizeof msg->version);
+    put_name(buffer, msg->host, sizeof msg->host);
+    put_u64(buffer, msg->pid_namespace);
+    put_u32(buffer, (uint32_t)msg->pid);
+    put_u32(buffer, msg->has_bell);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_welcome_decode(const struct cadre_frame *frame,
+                               struct cadre_msg_welcome *msg,
+                               struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_WELCOME, "WELCOME", error);
+    struct cadre_msg_welcome m;
+
+    get_name(&r, m.version, sizeof m.version, "version");
+    get_name(&r, m.host, sizeof m.host, "host");
+    m.pid_namespace = get_u64(&r, "pid_namespace");
+    m.pid = get_i32(&r, "pid");
+    m.has_bell = get_u32(&r, "has_bell");
+    if (m.has_bell > 1)
+        complain(&r, "has_bell", "is neither 0 nor 1");
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_refuse_encode(const struct cadre_msg_refuse *msg,
+                              uint32_t generation, struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_REFUSE, generation, 4 + text_size(msg->text),
+              &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    put_u32(buffer, (uint32_t)msg->err);
+    put_text(buffer, msg->text);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_refuse_decode(const struct cadre_frame *frame,
+                              struct cadre_msg_refuse *msg,
+                              struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_REFUSE, "REFUSE", error);
+    struct cadre_msg_refuse m;
+
+    m.err = get_err(&r, "err");
+    m.text = get_text(&r, "text");
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_function_encode(const struct cadre_msg_function *msg,
+                                uint32_t generation,
+                                struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_FUNCTION, generation,
+              4 + text_size(msg->library) + text_size(msg->symbol) +
+                  text_size(msg->written) + text_size(msg->expanded),
+              &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    put_u32(buffer, msg->id);
+    put_text(buffer, msg->library);
+    put_text(buffer, msg->symbol);
+    put_text(buffer, msg->written);
+    put_text(buffer, msg->expanded);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_function_decode(const struct cadre_frame *frame,
+                                struct cadre_msg_function *msg,
+                                struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_FUNCTION, "FUNCTION", error);
+    struct cadre_msg_function m;
+
+    m.id = get_u32(&r, "id");
+    if (m.id == 0)
+        complain(&r, "id", "is 0");
+    m.library = get_text(&r, "library");
+    m.symbol = get_text(&r, "symbol");
+    m.written = get_text(&r, "written");
+    m.expanded = get_text(&r, "expanded");
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_bye_encode(uint32_t generation, struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_BYE, generation, 0, &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    return end(buffer, mark);
+}
+
+/* Rows [first, first + count), at least one. */
+static void check_rows(struct reader *r, uint64_t first, uint64_t count)
+{
+    uint64_t end;
+
+    if (count == 0)
+        complain(r, "count", "is 0");
+    else if (__builtin_add_overflow(first, count, &end))
+        complain(r, "count", "is too large");
+}
+
+cadre_err cadre_batch_begin(const struct cadre_msg_batch *msg,
+                            uint32_t generation, struct cadre_buffer *buffer,
+                            size_t *mark)
+{
+    if (begin(buffer, CADRE_FRAME_BATCH, generation,
+              BATCH_ARGS_AT - CADRE_FRAME_HEADER, mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    put_u64(buffer, msg->job);
+    put_u64(buffer, msg->first);
+    put_u64(buffer, msg->count);
+    put_u32(buffer, msg->function);
+    put_u32(buffer, 0);
+    put_u64(buffer, 0); /* bytes of arguments: cadre_batch_end() */
+    assert(buffer->len - *mark == BATCH_ARGS_AT);
+    return CADRE_OK;
+}
+
+cadre_err cadre_batch_end(struct cadre_buffer *buffer, size_t mark)
+{
+    size_t args_len = buffer->len - mark - BATCH_ARGS_AT;
+
+    if (end(buffer, mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    cadre_put_u64(buffer->data + mark + BATCH_ARGS_LEN_AT, args_len);
+    return CADRE_OK;
+}
+
+cadre_err cadre_batch_decode(const struct cadre_frame *frame,
+                             struct cadre_msg_batch *msg,
+                             struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_BATCH, "BATCH", error);
+    struct cadre_msg_batch m;
+    uint64_t args_len;
+
+    m.job = get_u64(&r, "job");
+    m.first = get_u64(&r, "first");
+    m.count = get_u64(&r, "count");
+    check_rows(&r, m.first, m.count);
+    m.function = get_u32(&r, "function");
+    if (m.function == 0)
+        complain(&r, "function", "is 0");
+    get_padding(&r, 4);
+    args_len = get_u64(&r, "args_len");
+    m.args = get_bytes(&r, args_len, "args");
+    m.args_len = (size_t)args_len;
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_results_begin(const struct cadre_msg_results *msg,
+                              uint32_t generation, struct cadre_buffer *buffer,
+                              size_t *mark)
+{
+    if (begin(buffer, CADRE_FRAME_RESULTS, generation,
+              RESULTS_FAILURES_AT - CADRE_FRAME_HEADER, mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    put_u64(buffer, msg->job);
+    put_u64(buffer, msg->first);
+    put_u64(buffer, 0); /* count, elapsed_ns: cadre_results_end() */
+    put_u64(buffer, 0);
+    put_u32(buffer, 0); /* nfailures: cadre_failure_add() */
+    put_u32(buffer, 0);
+    put_u64(buffer, FAILURES_OPEN);
+    put_u64(buffer, 0);
+    assert(buffer->len - *mark == RESULTS_FAILURES_AT);
+    return CADRE_OK;
+}
+
+cadre_err cadre_failure_add(const struct cadre_failure *failure,
+                            struct cadre_buffer *buffer, size_t mark)
+{
+    unsigned char *nfailures;
+
+    if (cadre_buffer_reserve(buffer, 20 + text_size(failure->text)) != CADRE_OK)
+        return CADRE_ENOMEM;
+    nfailures = buffer->data + mark + RESULTS_NFAILURES_AT;
+    cadre_put_u32(nfailures, cadre_get_u32(nfailures) + 1);
+    put_u64(buffer, failure->row);
+    put_u32(buffer, (uint32_t)failure->err);
+    put_u32(buffer, (uint32_t)failure->kind);
+    put_u32(buffer, failure->rank);
+    put_text(buffer, failure->text);
+    return CADRE_OK;
+}
+
+cadre_err cadre_results_outputs(struct cadre_buffer *buffer, size_t mark)
+{
+    size_t failures_len = buffer->len - mark - RESULTS_FAILURES_AT;
+
+    if (pad(buffer) != CADRE_OK)
+        return CADRE_ENOMEM;
+    cadre_put_u64(buffer->data + mark + RESULTS_FAILURES_LEN_AT, failures_len);
+    return CADRE_OK;
+}
+
+/* Where the outputs of the frame at `mark` start, counted from it. */
+static size_t outputs_at(const struct cadre_buffer *buffer, size_t mark)
+{
+    uint64_t failures_len =
+        cadre_get_u64(buffer->data + mark + RESULTS_FAILURES_LEN_AT);
+
+    assert(failures_len != FAILURES_OPEN); /* cadre_results_outputs() */
+    return RESULTS_FAILURES_AT + (size_t)failures_len +
+           padding((size_t)failures_len);
+}
+
+cadre_err cadre_results_end(struct cadre_buffer *buffer, size_t mark,
+                            uint64_t count, uint64_t elapsed_ns)
+{
+    size_t outputs_len = buffer->len - mark - outputs_at(buffer, mark);
+
+    if (end(buffer, mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    cadre_put_u64(buffer->data + mark + RESULTS_COUNT_AT, count);
+    cadre_put_u64(buffer->data + mark + RESULTS_ELAPSED_AT, elapsed_ns);
+    cadre_put_u64(buffer->data + mark + RESULTS_OUTPUTS_LEN_AT, outputs_len);
+    return CADRE_OK;
+}
+
+void cadre_frame_abort(struct cadre_buffer *buffer, size_t mark)
+{
+    buffer->len = mark;
+}
+
+static void get_failure(struct reader *r, struct cadre_failure *failure)
+{
+    failure->row = get_u64(r, "failure row");
+    failure->err = get_err(r, "failure err");
+    failure->kind = get_i32(r, "failure kind");
+    failure->rank = get_u32(r, "failure rank");
+    failure->text = get_text(r, "failure text");
+}
+
+/* The records must be as many as said, fill their bytes exactly and name rows
+ * of this message in ascending order. */
+static void check_failures(struct reader *r, const struct cadre_msg_results *m)
+{
+    struct cadre_failure failure;
+    struct reader f = *r;
+    uint64_t first = m->first;
+
+    if (r->err != CADRE_OK)
+        return;
+    f.at = m->failures;
+    f.end = m->failures + m->failures_len;
+    for (uint32_t n = 0; n < m->nfailures && f.err == CADRE_OK; n++) {
+        get_failure(&f, &failure);
+        if (f.err == CADRE_OK &&
+            (failure.row < first || failure.row - m->first >= m->count))
+            complain(&f, "failure row", "is out of order or range");
+        first = failure.row + 1;
+    }
+    if (f.err == CADRE_OK && f.at != f.end)
+        complain(&f, "failures", "are more than it says");
+    r->err = f.err;
+}
+
+cadre_err cadre_results_decode(const struct cadre_frame *frame,
+                               struct cadre_msg_results *msg,
+                               struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_RESULTS, "RESULTS", error);
+    struct cadre_msg_results m;
+    uint64_t failures_len, outputs_len;
+
+    m.job = get_u64(&r, "job");
+    m.first = get_u64(&r, "first");
+    m.count = get_u64(&r, "count");
+    check_rows(&r, m.first, m.count);
+    m.elapsed_ns = get_u64(&r, "elapsed_ns");
+    m.nfailures = get_u32(&r, "nfailures");
+    get_padding(&r, 4);
+    failures_len = get_u64(&r, "failures_len");
+    outputs_len = get_u64(&r, "outputs_len");
+    m.failures = get_bytes(&r, failures_len, "failures");
+    m.failures_len = (size_t)failures_len;
+    check_failures(&r, &m);
+    get_padding(&r, padding(m.failures_len));
+    m.outputs = get_bytes(&r, outputs_len, "outputs");
+    m.outputs_len = (size_t)outputs_len;
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}
+
+bool cadre_failure_next(const struct cadre_msg_results *msg, size_t *at,
+                        struct cadre_failure *failure)
+{
+    struct reader r = {.at = msg->failures + *at,
+                       .end = msg->failures + msg->failures_len,
+                       .message = "RESULTS"};
+
+    if (r.at == r.end)
+        return false;
+    get_failure(&r, failure);
+    assert(r.err == CADRE_OK);
+    *at = (size_t)(r.at - msg->failures);
+    return true;
+}

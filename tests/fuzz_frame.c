@@ -1,0 +1,122 @@
+/* fuzz_frame.c - any bytes may come in: frame after frame is read, each body
+ * and each failure record, and every text and byte that was lent is touched.
+ */
+#include "frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static volatile size_t touched;
+
+static void touch_text(const char *text)
+{
+    touched += strlen(text);
+}
+
+static void touch_bytes(const unsigned char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        touched += data[i];
+}
+
+static void touch_function(const struct cadre_msg_function *msg)
+{
+    touch_text(msg->library);
+    touch_text(msg->symbol);
+    touch_text(msg->written);
+    touch_text(msg->expanded);
+}
+
+static void touch_results(const struct cadre_msg_results *msg)
+{
+    struct cadre_failure failure;
+    uint32_t n = 0;
+
+    for (size_t at = 0; cadre_failure_next(msg, &at, &failure); n++) {
+        if (failure.row < msg->first || failure.row - msg->first >= msg->count)
+            abort();
+        touch_text(failure.text);
+    }
+    if (n != msg->nfailures)
+        abort();
+    touch_bytes(msg->outputs, msg->outputs_len);
+}
+
+static cadre_err decode(const struct cadre_frame *frame,
+                        struct cadre_error *error)
+{
+    struct cadre_msg_hello hello;
+    struct cadre_msg_welcome welcome;
+    struct cadre_msg_refuse refuse;
+    struct cadre_msg_function function;
+    struct cadre_msg_batch batch;
+    struct cadre_msg_results results;
+    cadre_err err = CADRE_OK;
+
+    switch (frame->type) {
+    case CADRE_FRAME_HELLO:
+        if ((err = cadre_hello_decode(frame, &hello, error)) == CADRE_OK) {
+            touch_text(hello.version);
+            touch_text(hello.host);
+        }
+        break;
+    case CADRE_FRAME_WELCOME:
+        if ((err = cadre_welcome_decode(frame, &welcome, error)) == CADRE_OK) {
+            touch_text(welcome.version);
+            touch_text(welcome.host);
+        }
+        break;
+    case CADRE_FRAME_REFUSE:
+        if ((err = cadre_refuse_decode(frame, &refuse, error)) == CADRE_OK)
+            touch_text(refuse.text);
+        break;
+    case CADRE_FRAME_FUNCTION:
+        if ((err = cadre_function_decode(frame, &function, error)) == CADRE_OK)
+            touch_function(&function);
+        break;
+    case CADRE_FRAME_BATCH:
+        if ((err = cadre_batch_decode(frame, &batch, error)) == CADRE_OK)
+            touch_bytes(batch.args, batch.args_len);
+        break;
+    case CADRE_FRAME_RESULTS:
+        if ((err = cadre_results_decode(frame, &results, error)) == CADRE_OK)
+            touch_results(&results);
+        break;
+    case CADRE_FRAME_BYE:
+        break;
+    }
+    return err;
+}
+
+/* An error is one of those promised, and says something. */
+static void check(cadre_err err, const struct cadre_error *error)
+{
+    if (err == CADRE_OK)
+        return;
+    if ((err != CADRE_EPROTO && err != CADRE_EVERSION) ||
+        error->text[0] == '\0')
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct cadre_error error = {""};
+    struct cadre_frame frame;
+    cadre_err err;
+
+    for (size_t at = 0; at < len; at += frame.len) {
+        err = cadre_frame_decode(data + at, len - at, &frame, &error);
+        check(err, &error);
+        if (err != CADRE_OK)
+            break;
+        check(decode(&frame, &error), &error);
+        /* The body of one type read as every other. */
+        for (int type = CADRE_FRAME_HELLO; type <= CADRE_FRAME_BYE; type++) {
+            frame.type = (enum cadre_frame_type)type;
+            check(decode(&frame, &error), &error);
+        }
+    }
+    return 0;
+}

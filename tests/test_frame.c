@@ -1,0 +1,545 @@
+/* test_frame.c - each message comes back as it was sent; damage is found. */
+#include "alloc.h"
+#include "bytes.h"
+#include "check.h"
+#include "frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cadre_msg_hello hello = {.version = "0.1.0",
+                                             .host = "node17",
+                                             .pid_namespace = 4026531836,
+                                             .pid = 4711,
+                                             .bell_fd = -1,
+                                             .bell_base = 3,
+                                             .spin_us = 50};
+static const struct cadre_msg_welcome welcome = {.version = "0.1.0",
+                                                 .host = "node18",
+                                                 .pid_namespace = 4026531837,
+                                                 .pid = 4712,
+                                                 .has_bell = 1};
+static const struct cadre_msg_refuse refuse = {.err = CADRE_EVERSION,
+                                               .text = "too old"};
+static const struct cadre_msg_function function = {
+    .id = 7,
+    .library = "libm.so.6",
+    .symbol = "lgamma",
+    .written = "double lgamma(double x)",
+    .expanded = ""};
+static const struct cadre_msg_batch batch = {
+    .job = 12, .first = 1000, .count = 3, .function = 7};
+static const struct cadre_msg_results results = {.job = 12, .first = 1000};
+static const struct cadre_failure failures[] = {
+    {1000, CADRE_ETASK, -5, 1, "no convergence"},
+    {1002, CADRE_ELOST, 0, 0, ""},
+};
+static const unsigned char payload[] = "some columns";
+
+/* Decode the first frame of `buffer`. */
+static struct cadre_frame first_frame(const struct cadre_buffer *buffer)
+{
+    struct cadre_frame frame = {0};
+
+    CU_ASSERT_EQUAL_FATAL(
+        cadre_frame_decode(buffer->data, buffer->len, &frame, NULL), CADRE_OK);
+    return frame;
+}
+
+static cadre_err put_payload(struct cadre_buffer *buffer)
+{
+    if (cadre_buffer_reserve(buffer, sizeof payload) != CADRE_OK)
+        return CADRE_ENOMEM;
+    memcpy(buffer->data + buffer->len, payload, sizeof payload);
+    buffer->len += sizeof payload;
+    return CADRE_OK;
+}
+
+static cadre_err encode_batch(struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (cadre_batch_begin(&batch, 9, buffer, &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    if (put_payload(buffer) == CADRE_OK &&
+        cadre_batch_end(buffer, mark) == CADRE_OK)
+        return CADRE_OK;
+    cadre_frame_abort(buffer, mark);
+    return CADRE_ENOMEM;
+}
+
+static cadre_err encode_results(struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (cadre_results_begin(&results, 9, buffer, &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    if (cadre_failure_add(&failures[0], buffer, mark) == CADRE_OK &&
+        cadre_failure_add(&failures[1], buffer, mark) == CADRE_OK &&
+        cadre_results_outputs(buffer, mark) == CADRE_OK &&
+        put_payload(buffer) == CADRE_OK &&
+        cadre_results_end(buffer, mark, 3, 123456789) == CADRE_OK)
+        return CADRE_OK;
+    cadre_frame_abort(buffer, mark);
+    return CADRE_ENOMEM;
+}
+
+static cadre_err encode_hello(struct cadre_buffer *buffer)
+{
+    return cadre_hello_encode(&hello, 9, buffer);
+}
+
+static cadre_err encode_welcome(struct cadre_buffer *buffer)
+{
+    return cadre_welcome_encode(&welcome, 9, buffer);
+}
+
+static cadre_err encode_refuse(struct cadre_buffer *buffer)
+{
+    return cadre_refuse_encode(&refuse, 9, buffer);
+}
+
+static cadre_err encode_function(struct cadre_buffer *buffer)
+{
+    return cadre_function_encode(&function, 9, buffer);
+}
+
+static cadre_err encode_bye(struct cadre_buffer *buffer)
+{
+    return cadre_bye_encode(9, buffer);
+}
+
+/* In the order of enum cadre_frame_type, from 1. */
+static cadre_err (*const encoders[])(struct cadre_buffer *) = {
+    encode_hello, encode_welcome, encode_refuse, encode_function,
+    encode_batch, encode_results, encode_bye};
+
+enum { NTYPES = sizeof encoders / sizeof encoders[0] };
+
+/* Decode the body of `frame`, whatever it is. */
+static cadre_err decode(const struct cadre_frame *frame,
+                        struct cadre_error *error)
+{
+    struct cadre_msg_hello h;
+    struct cadre_msg_welcome w;
+    struct cadre_msg_refuse x;
+    struct cadre_msg_function f;
+    struct cadre_msg_batch b;
+    struct cadre_msg_results r;
+
+    switch (frame->type) {
+    case CADRE_FRAME_HELLO:
+        return cadre_hello_decode(frame, &h, error);
+    case CADRE_FRAME_WELCOME:
+        return cadre_welcome_decode(frame, &w, error);
+    case CADRE_FRAME_REFUSE:
+        return cadre_refuse_decode(frame, &x, error);
+    case CADRE_FRAME_FUNCTION:
+        return cadre_function_decode(frame, &f, error);
+    case CADRE_FRAME_BATCH:
+        return cadre_batch_decode(frame, &b, error);
+    case CADRE_FRAME_RESULTS:
+        return cadre_results_decode(frame, &r, error);
+    case CADRE_FRAME_BYE:
+        return CADRE_OK;
+    }
+    return CADRE_EPROTO;
+}
+
+static void hello_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_hello msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_hello(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_hello_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(frame.generation, 9);
+    CU_ASSERT_STRING_EQUAL(msg.version, "0.1.0");
+    CU_ASSERT_STRING_EQUAL(msg.host, "node17");
+    CU_ASSERT_EQUAL(msg.pid_namespace, 4026531836);
+    CU_ASSERT_EQUAL(msg.pid, 4711);
+    CU_ASSERT_EQUAL(msg.bell_fd, -1);
+    CU_ASSERT_EQUAL(msg.bell_base, 3);
+    CU_ASSERT_EQUAL(msg.spin_us, 50);
+    cadre_buffer_fini(&buffer);
+}
+
+static void welcome_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_welcome msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_welcome(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_welcome_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_STRING_EQUAL(msg.version, "0.1.0");
+    CU_ASSERT_STRING_EQUAL(msg.host, "node18");
+    CU_ASSERT_EQUAL(msg.pid_namespace, 4026531837);
+    CU_ASSERT_EQUAL(msg.pid, 4712);
+    CU_ASSERT_EQUAL(msg.has_bell, 1);
+    cadre_buffer_fini(&buffer);
+}
+
+static void refuse_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_refuse msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_refuse(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_refuse_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.err, CADRE_EVERSION);
+    CU_ASSERT_STRING_EQUAL(msg.text, "too old");
+    cadre_buffer_fini(&buffer);
+}
+
+static void function_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_function msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_function(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_function_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.id, 7);
+    CU_ASSERT_STRING_EQUAL(msg.library, "libm.so.6");
+    CU_ASSERT_STRING_EQUAL(msg.symbol, "lgamma");
+    CU_ASSERT_STRING_EQUAL(msg.written, "double lgamma(double x)");
+    CU_ASSERT_STRING_EQUAL(msg.expanded, "");
+    cadre_buffer_fini(&buffer);
+}
+
+static void batch_comes_back_with_its_arguments(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_batch msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_batch(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_batch_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.job, 12);
+    CU_ASSERT_EQUAL(msg.first, 1000);
+    CU_ASSERT_EQUAL(msg.count, 3);
+    CU_ASSERT_EQUAL(msg.function, 7);
+    CU_ASSERT_EQUAL_FATAL(msg.args_len, sizeof payload);
+    CU_ASSERT_EQUAL(memcmp(msg.args, payload, sizeof payload), 0);
+    CU_ASSERT_EQUAL((uintptr_t)msg.args % CADRE_FRAME_ALIGN, 0);
+    cadre_buffer_fini(&buffer);
+}
+
+static void results_come_back_with_failures_and_outputs(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_results msg;
+    struct cadre_failure failure;
+    struct cadre_frame frame;
+    size_t at = 0;
+
+    CU_ASSERT_EQUAL_FATAL(encode_results(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_results_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.job, 12);
+    CU_ASSERT_EQUAL(msg.first, 1000);
+    CU_ASSERT_EQUAL(msg.count, 3);
+    CU_ASSERT_EQUAL(msg.elapsed_ns, 123456789);
+    CU_ASSERT_EQUAL(msg.nfailures, 2);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_TRUE_FATAL(cadre_failure_next(&msg, &at, &failure));
+        CU_ASSERT_EQUAL(failure.row, failures[i].row);
+        CU_ASSERT_EQUAL(failure.err, failures[i].err);
+        CU_ASSERT_EQUAL(failure.kind, failures[i].kind);
+        CU_ASSERT_EQUAL(failure.rank, failures[i].rank);
+        CU_ASSERT_STRING_EQUAL(failure.text, failures[i].text);
+    }
+    CU_ASSERT_FALSE(cadre_failure_next(&msg, &at, &failure));
+    CU_ASSERT_EQUAL_FATAL(msg.outputs_len, sizeof payload);
+    CU_ASSERT_EQUAL(memcmp(msg.outputs, payload, sizeof payload), 0);
+    CU_ASSERT_EQUAL((uintptr_t)msg.outputs % CADRE_FRAME_ALIGN, 0);
+    cadre_buffer_fini(&buffer);
+}
+
+static void frames_in_a_row_are_found_one_by_one(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_frame frame;
+    size_t at = 0;
+
+    for (int i = 0; i < NTYPES; i++)
+        CU_ASSERT_EQUAL_FATAL(encoders[i](&buffer), CADRE_OK);
+    for (int i = 0; i < NTYPES; i++) {
+        CU_ASSERT_EQUAL_FATAL(
+            cadre_frame_decode(buffer.data + at, buffer.len - at, &frame, NULL),
+            CADRE_OK);
+        CU_ASSERT_EQUAL((int)frame.type, i + 1);
+        CU_ASSERT_EQUAL(frame.len % CADRE_FRAME_ALIGN, 0);
+        CU_ASSERT_EQUAL(decode(&frame, NULL), CADRE_OK);
+        at += frame.len;
+    }
+    CU_ASSERT_EQUAL(at, buffer.len);
+    cadre_buffer_fini(&buffer);
+}
+
+static void the_header_has_the_bytes_of_its_comment(void)
+{
+    static const unsigned char expected[32] = {'C', 'D', 'R', 'E', 1, 0, 7, 0,
+                                               32,  0,   0,   0,   0, 0, 0, 0,
+                                               4,   3,   2,   1,   0, 0, 0, 0};
+    struct cadre_buffer buffer = {0};
+
+    CU_ASSERT_EQUAL_FATAL(cadre_bye_encode(0x01020304, &buffer), CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(buffer.len, sizeof expected);
+    CU_ASSERT_EQUAL(memcmp(buffer.data, expected, sizeof expected), 0);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_frame_of_another_version_names_both(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_error error;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_hello(&buffer), CADRE_OK);
+    cadre_put_u16(buffer.data + 4, 99);
+    CU_ASSERT_EQUAL(cadre_frame_decode(buffer.data, buffer.len, &frame, &error),
+                    CADRE_EVERSION);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 99"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 1"));
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_frame_cut_anywhere_is_refused(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_frame frame;
+    unsigned char *piece;
+
+    CU_ASSERT_EQUAL_FATAL(encode_results(&buffer), CADRE_OK);
+    for (size_t len = 0; len < buffer.len; len++) {
+        piece = malloc(len + 1); /* so that a read beyond is seen */
+        CU_ASSERT_PTR_NOT_NULL_FATAL(piece);
+        memcpy(piece, buffer.data, len);
+        CU_ASSERT_EQUAL(cadre_frame_decode(piece, len, &frame, NULL),
+                        CADRE_EPROTO);
+        free(piece);
+    }
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_body_cut_anywhere_is_refused(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_error error;
+    struct cadre_frame frame;
+
+    for (int i = 0; i < NTYPES - 1; i++) { /* all but BYE */
+        buffer.len = 0;
+        CU_ASSERT_EQUAL_FATAL(encoders[i](&buffer), CADRE_OK);
+        for (size_t len = CADRE_FRAME_ALIGN * 2; len < buffer.len;
+             len += CADRE_FRAME_ALIGN) {
+            cadre_put_u64(buffer.data + 8, len);
+            frame = first_frame(&buffer);
+            error.text[0] = '\0';
+            CU_ASSERT_EQUAL(decode(&frame, &error), CADRE_EPROTO);
+            CU_ASSERT_NOT_EQUAL(error.text[0], '\0');
+        }
+    }
+    cadre_buffer_fini(&buffer);
+}
+
+/* Encode with `encode`, write `value` at `offset`, and expect an error that has
+ * `word` in it. */
+static void expect_damage(cadre_err (*encode)(struct cadre_buffer *),
+                          size_t offset, uint64_t value, int width,
+                          const char *word)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_error error = {""};
+    struct cadre_frame frame = {0};
+    cadre_err err;
+
+    CU_ASSERT_EQUAL_FATAL(encode(&buffer), CADRE_OK);
+    for (int i = 0; i < width; i++)
+        buffer.data[offset + (size_t)i] = (unsigned char)(value >> 8 * i);
+    err = cadre_frame_decode(buffer.data, buffer.len, &frame, &error);
+    if (err == CADRE_OK)
+        err = decode(&frame, &error);
+    CU_ASSERT_EQUAL(err, CADRE_EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, word));
+    cadre_buffer_fini(&buffer);
+}
+
+static void an_impossible_header_is_refused(void)
+{
+    expect_damage(encode_bye, 0, 'X', 1, "no frame");
+    expect_damage(encode_bye, 6, 0, 2, "type 0");
+    expect_damage(encode_bye, 6, 8, 2, "type 8");
+    expect_damage(encode_bye, 8, 0, 8, "length 0");
+    expect_damage(encode_bye, 8, 16, 8, "length 16");
+    expect_damage(encode_bye, 8, 31, 8, "length 31");
+    expect_damage(encode_bye, 8, 48, 8, "cut short");
+    expect_damage(encode_bye, 8, UINT64_MAX, 8, "cut short");
+    expect_damage(encode_bye, 20, 1, 4, "damaged");
+}
+
+static void an_impossible_field_is_refused_by_its_name(void)
+{
+    enum { FAILURE = 80, SECOND_FAILURE = FAILURE + 20 + 2 + 14 + 1 };
+
+    expect_damage(encode_welcome, 116, 2, 4, "has_bell");
+    expect_damage(encode_refuse, 24, 0, 4, "err");
+    expect_damage(encode_refuse, 24, 17, 4, "err");
+    expect_damage(encode_refuse, 28, 6, 2, "text");
+    expect_damage(encode_refuse, 28, 8, 2, "text");
+    expect_damage(encode_function, 24, 0, 4, "id");
+    expect_damage(encode_function, 28, 65535, 2, "library");
+    expect_damage(encode_batch, 32, UINT64_MAX - 2, 8, "count");
+    expect_damage(encode_batch, 40, 0, 8, "count");
+    expect_damage(encode_batch, 40, UINT64_MAX, 8, "count");
+    expect_damage(encode_batch, 48, 0, 4, "function");
+    expect_damage(encode_batch, 52, 1, 4, "padding");
+    expect_damage(encode_batch, 56, UINT64_MAX, 8, "args");
+    expect_damage(encode_batch, 56, sizeof payload - 2, 8, "padding");
+    expect_damage(encode_batch, 56, 0, 8, "end");
+    expect_damage(encode_results, 40, 0, 8, "count");
+    expect_damage(encode_results, 40, 2, 8, "failure row");
+    expect_damage(encode_results, 56, 1, 4, "failures");
+    expect_damage(encode_results, 56, 3, 4, "cut short");
+    expect_damage(encode_results, 64, UINT64_MAX, 8, "failures");
+    expect_damage(encode_results, 64, 10, 8, "failure");
+    expect_damage(encode_results, 72, UINT64_MAX, 8, "outputs");
+    expect_damage(encode_results, FAILURE, 999, 8, "failure row");
+    expect_damage(encode_results, FAILURE, 1002, 8, "failure row");
+    expect_damage(encode_results, FAILURE + 8, 0, 4, "failure err");
+    expect_damage(encode_results, SECOND_FAILURE, 1003, 8, "failure row");
+}
+
+static void a_name_without_an_end_is_refused(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_hello msg;
+    struct cadre_error error;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_hello(&buffer), CADRE_OK);
+    memset(buffer.data + 24, 'x', 16);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL(cadre_hello_decode(&frame, &msg, &error), CADRE_EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "HELLO message: version"));
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_name_that_fills_its_field_is_cut(void)
+{
+    struct cadre_msg_hello msg = hello, back;
+    struct cadre_buffer buffer = {0};
+    struct cadre_frame frame;
+
+    memset(msg.host, 'h', sizeof msg.host);
+    CU_ASSERT_EQUAL_FATAL(cadre_hello_encode(&msg, 0, &buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_hello_decode(&frame, &back, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(strlen(back.host), sizeof msg.host - 1);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_text_of_more_than_65535_bytes_is_cut(void)
+{
+    struct cadre_msg_refuse msg = {.err = CADRE_EINVAL}, back;
+    struct cadre_buffer buffer = {0};
+    struct cadre_frame frame;
+    char *text = malloc(70001);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, 't', 70000);
+    text[70000] = '\0';
+    msg.text = text;
+    CU_ASSERT_EQUAL_FATAL(cadre_refuse_encode(&msg, 0, &buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_refuse_decode(&frame, &back, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(strlen(back.text), 65535);
+    free(text);
+    cadre_buffer_fini(&buffer);
+}
+
+static void an_aborted_frame_leaves_no_trace(void)
+{
+    struct cadre_buffer buffer = {0};
+    size_t mark, len;
+
+    CU_ASSERT_EQUAL_FATAL(encode_hello(&buffer), CADRE_OK);
+    len = buffer.len;
+    CU_ASSERT_EQUAL_FATAL(cadre_batch_begin(&batch, 1, &buffer, &mark),
+                          CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(put_payload(&buffer), CADRE_OK);
+    cadre_frame_abort(&buffer, mark);
+    CU_ASSERT_EQUAL(buffer.len, len);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_frame_without_memory_leaves_the_buffer_as_it_was(void)
+{
+    struct cadre_buffer buffer = {0};
+    unsigned n;
+
+    for (int i = 0; i < NTYPES; i++) {
+        for (n = 1;; n++) {
+            buffer = (struct cadre_buffer){0};
+            alloc_fail_at(n);
+            if (encoders[i](&buffer) == CADRE_OK)
+                break;
+            CU_ASSERT_TRUE(alloc_has_failed());
+            CU_ASSERT_EQUAL(buffer.len, 0);
+            cadre_buffer_fini(&buffer);
+        }
+        CU_ASSERT_FALSE(alloc_has_failed());
+        CU_ASSERT(n > 1);
+        cadre_buffer_fini(&buffer);
+    }
+}
+
+static void a_buffer_can_be_asked_for_too_much(void)
+{
+    struct cadre_buffer buffer = {0};
+
+    CU_ASSERT_EQUAL_FATAL(put_payload(&buffer), CADRE_OK);
+    CU_ASSERT_EQUAL(cadre_buffer_reserve(&buffer, SIZE_MAX), CADRE_ENOMEM);
+    CU_ASSERT_EQUAL(memcmp(buffer.data, payload, sizeof payload), 0);
+    CU_ASSERT_EQUAL(buffer.len, sizeof payload);
+    cadre_buffer_fini(&buffer);
+    CU_ASSERT_PTR_NULL(buffer.data);
+    CU_ASSERT_EQUAL(buffer.capacity, 0);
+}
+
+int main(void)
+{
+    static const struct check_test tests[] = {
+        CHECK(hello_comes_back),
+        CHECK(welcome_comes_back),
+        CHECK(refuse_comes_back),
+        CHECK(function_comes_back),
+        CHECK(batch_comes_back_with_its_arguments),
+        CHECK(results_come_back_with_failures_and_outputs),
+        CHECK(frames_in_a_row_are_found_one_by_one),
+        CHECK(the_header_has_the_bytes_of_its_comment),
+        CHECK(a_frame_of_another_version_names_both),
+        CHECK(a_frame_cut_anywhere_is_refused),
+        CHECK(a_body_cut_anywhere_is_refused),
+        CHECK(an_impossible_header_is_refused),
+        CHECK(an_impossible_field_is_refused_by_its_name),
+        CHECK(a_name_without_an_end_is_refused),
+        CHECK(a_name_that_fills_its_field_is_cut),
+        CHECK(a_text_of_more_than_65535_bytes_is_cut),
+        CHECK(an_aborted_frame_leaves_no_trace),
+        CHECK(a_frame_without_memory_leaves_the_buffer_as_it_was),
+        CHECK(a_buffer_can_be_asked_for_too_much),
+        {NULL, NULL},
+    };
+
+    return check_run("frame", tests);
+}
