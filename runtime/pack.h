@@ -20,6 +20,9 @@
  *              has follows from the length parameters (SAME: of one row)
  *     others   ABSENT, nothing
  *
+ * The type is the parameter's own; values are as the machine has them in
+ * memory, so both sides must be of one kind.
+ *
  * In arguments (controller to worker) there is one column per parameter, in
  * order, ABSENT for what is not sent. In outputs (worker to controller) there
  * is one per output (proto.h), always DENSE; a failed row still has its place.
@@ -63,19 +66,25 @@ struct cadre_table {
                                from row to row, count + 1 element offsets of the
                                rows in a concatenated column; else NULL */
     uint64_t *row_len;      /* per parameter: elements of each row where that
-                               does not vary; scalars 1 */
+                               does not vary; scalars and strings 1 */
     uint64_t *row_bytes;    /* count + 1 running totals of bytes, arguments and
-                               outputs together, where rows differ; else NULL */
-    uint64_t bytes_per_row; /* where they do not */
+                               outputs together (wanted or not; a string result
+                               is taken for 16 bytes), where rows differ; else
+                               NULL */
+    uint64_t bytes_per_row; /* where they do not; else 0 */
+    uint64_t shared_bytes;  /* of the SAME arguments, which each batch carries
+                               once: not part of the two above */
 };
 
 /* Check that every parameter the caller must give has a view, and work out the
  * lengths and bytes of all rows. Length parameters must have a view when an
  * array depends on them. Call cadre_table_fini() afterwards in any case.
  *
- * CADRE_ETYPE   a length is negative (`error` names parameter and row); a SAME
- *               array whose length differs between rows.
- * CADRE_EINVAL  a parameter without a view; `error` names it.
+ * CADRE_ETYPE   a length is negative or too large (`error` names parameter and
+ *               row, counted from 0); a SAME array whose length differs between
+ *               rows.
+ * CADRE_EINVAL  a parameter without a view, or with one that it cannot have; a
+ *               null pointer to an array that is not empty; `error` names it.
  * CADRE_ENOMEM
  */
 cadre_err cadre_table_measure(struct cadre_table *table,
@@ -112,8 +121,9 @@ void cadre_rows_destroy(struct cadre_rows *rows);
 
 /* Start on a batch: check every length in `args` against the prototype, make
  * room for the outputs (zeroed arrays where out only), stand before row 0.
- * `args` is lent until the next load and is written to: arrays that are in and
- * out are changed in place or in a private copy (SAME).
+ * `args` starts on a multiple of 16 bytes, is lent until the next load and is
+ * written to: arrays that are in and out are changed in place or in a private
+ * copy (SAME). After a failure there are no rows.
  *
  * CADRE_EPROTO  the bytes do not fit the prototype.
  * CADRE_ENOMEM
@@ -129,17 +139,22 @@ bool cadre_rows_next(struct cadre_rows *rows);
 void **cadre_rows_args(struct cadre_rows *rows);
 void *cadre_rows_result(struct cadre_rows *rows);
 
-/* Let parameter `param` of every row be `*value` from now on: a communicator,
- * the store, the task, an object. `value` is borrowed. */
+/* Let parameter `param` of every row be `*value` from now on, in later batches
+ * too: a communicator, the store, the task, an object. `value` is borrowed.
+ * What is not bound is a null pointer. */
 void cadre_rows_bind(struct cadre_rows *rows, int param, void *value);
 
-/* The current row's call has returned: keep a string result (copied, and freed
- * if the prototype says so). Nothing to do for other results. `failed`: the
- * row's outputs are cleared instead. CADRE_ENOMEM. */
+/* The current row has ended; to be called for each before the next one. Keeps a
+ * string result (copied, and freed if the prototype says so). `failed`: the
+ * row's outputs are cleared instead (zeros, a null pointer).
+ *
+ * CADRE_ENOMEM  not kept: call it again with `failed`, which cannot fail.
+ */
 cadre_err cadre_rows_store(struct cadre_rows *rows, bool failed);
 
 /* Append the outputs of the rows stored since the last flush (or load) to the
- * frame under way; cadre_rows_unflushed() tells how many those are. */
+ * frame under way; cadre_rows_unflushed() tells how many those are.
+ * CADRE_ENOMEM leaves both as they were. */
 uint64_t cadre_rows_unflushed(const struct cadre_rows *rows);
 cadre_err cadre_rows_flush(struct cadre_rows *rows,
                            struct cadre_buffer *buffer);

@@ -1,0 +1,153 @@
+/* columns.c - writes and reads sets of columns. */
+#include "columns.h"
+
+#include "bytes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+_Static_assert(SIZE_MAX == UINT64_MAX, "sizes and lengths are 64 bits wide");
+
+enum {
+    SET_HEADER = 8,    /* bytes before the first column's header */
+    COLUMN_HEADER = 16 /* bytes of each column's header */
+};
+
+static size_t padding(size_t len)
+{
+    return -len % CADRE_FRAME_ALIGN;
+}
+
+/* Bytes of the whole set; false if they are more than there can be. */
+static bool set_size(const struct cadre_column *columns, int ncolumns,
+                     size_t *size)
+{
+    size_t len = SET_HEADER + (size_t)ncolumns * COLUMN_HEADER;
+
+    for (int i = 0; i < ncolumns; i++)
+        if (__builtin_add_overflow(len, padding(len), &len) ||
+            __builtin_add_overflow(len, columns[i].bytes, &len))
+            return false;
+    *size = len;
+    return true;
+}
+
+cadre_err cadre_columns_append(struct cadre_column *columns, int ncolumns,
+                               struct cadre_buffer *buffer)
+{
+    unsigned char *set, *header;
+    size_t size, at;
+
+    assert(buffer->len % CADRE_FRAME_ALIGN == 0);
+    if (!set_size(columns, ncolumns, &size) ||
+        cadre_buffer_reserve(buffer, size) != CADRE_OK)
+        return CADRE_ENOMEM;
+    set = buffer->data + buffer->len;
+    cadre_put_u32(set, (uint32_t)ncolumns);
+    cadre_put_u32(set + 4, 0);
+    at = SET_HEADER + (size_t)ncolumns * COLUMN_HEADER;
+    for (int i = 0; i < ncolumns; i++) {
+        header = set + SET_HEADER + i * COLUMN_HEADER;
+        header[0] = (unsigned char)columns[i].form;
+        header[1] = (unsigned char)columns[i].type;
+        memset(header + 2, 0, 6);
+        cadre_put_u64(header + 8, columns[i].bytes);
+        memset(set + at, 0, padding(at));
+        at += padding(at);
+        columns[i].data = set + at;
+        at += columns[i].bytes;
+    }
+    buffer->len += size;
+    return CADRE_OK;
+}
+
+/* The header of one column; its payload is not looked at. */
+static bool read_header(const unsigned char *header,
+                        struct cadre_column *column)
+{
+    if (header[0] > CADRE_FORM_DENSE || !cadre_type_is_valid(header[1]) ||
+        cadre_get_u16(header + 2) != 0 || cadre_get_u32(header + 4) != 0)
+        return false;
+    *column = (struct cadre_column){.form = (enum cadre_form)header[0],
+                                    .type = (cadre_type)header[1],
+                                    .bytes = cadre_get_u64(header + 8)};
+    return true;
+}
+
+cadre_err cadre_columns_read(unsigned char *data, size_t len,
+                             struct cadre_column *columns, int ncolumns,
+                             struct cadre_error *error)
+{
+    size_t at = SET_HEADER + (size_t)ncolumns * COLUMN_HEADER;
+
+    if (len < at)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "%zu bytes cannot be %d columns", len, ncolumns);
+    if (cadre_get_u32(data) != (uint32_t)ncolumns ||
+        cadre_get_u32(data + 4) != 0)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "%" PRIu32 " columns instead of %d",
+                               cadre_get_u32(data), ncolumns);
+    for (int i = 0; i < ncolumns; i++) {
+        if (!read_header(data + SET_HEADER + i * COLUMN_HEADER, &columns[i]))
+            return cadre_error_set(error, CADRE_EPROTO,
+                                   "column %d has a damaged header", i + 1);
+        if (padding(at) > len - at || columns[i].bytes > len - at - padding(at))
+            return cadre_error_set(error, CADRE_EPROTO,
+                                   "column %d is cut short", i + 1);
+        at += padding(at);
+        columns[i].data = data + at;
+        at += columns[i].bytes;
+    }
+    if (at != len)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "%zu bytes follow the last column", len - at);
+    return CADRE_OK;
+}
+
+bool cadre_column_holds(const struct cadre_column *column, uint64_t count)
+{
+    uint64_t bytes;
+
+    return !__builtin_mul_overflow(count, cadre_type_size(column->type),
+                                   &bytes) &&
+           column->bytes == bytes;
+}
+
+size_t cadre_string_size(const char *text)
+{
+    return text != NULL ? 1 + strlen(text) + 1 : 1;
+}
+
+unsigned char *cadre_string_put(unsigned char *at, const char *text)
+{
+    size_t len;
+
+    *at++ = text != NULL;
+    if (text == NULL)
+        return at;
+    len = strlen(text) + 1;
+    memcpy(at, text, len);
+    return at + len;
+}
+
+bool cadre_string_next(const unsigned char **at, const unsigned char *end,
+                       const char **text)
+{
+    const unsigned char *p = *at, *zero;
+
+    if (p == end || *p > 1)
+        return false;
+    if (*p == 0) {
+        *text = NULL;
+        *at = p + 1;
+        return true;
+    }
+    p++;
+    if (p == end || (zero = memchr(p, 0, (size_t)(end - p))) == NULL)
+        return false;
+    *text = (const char *)p;
+    *at = zero + 1;
+    return true;
+}

@@ -1,0 +1,514 @@
+/* rows.c - the worker's side of pack.h: a batch, row by row.
+ *
+ * Everything is decided when a batch is loaded, so that a step to the next row
+ * is as little as can be:
+ *
+ *     the same in all rows        set once
+ *     scalars; arrays of one      `cursors`: a pointer moves on by a fixed
+ *     length; scalar results      number of bytes
+ *     strings; arrays of varying  `steps`: a pointer is looked up, or a private
+ *     length; SAME arrays that    copy is made
+ *     are changed
+ *
+ * Where outputs lie until they are flushed, which copies them once:
+ *
+ *     scalar results                                           `results`
+ *     arrays that are out only, SAME arrays that are changed   `room`
+ *     DENSE arrays that are changed                            the arguments
+ *     string results, coded                                    `strings`
+ *
+ * All memory is kept from batch to batch.
+ */
+#include "pack.h"
+
+#include "columns.h"
+#include "lengths.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the offsets of strings: a null pointer. */
+#define NO_STRING UINT64_MAX
+
+/* A pointer that moves on by `stride` bytes with each row. */
+struct cursor {
+    void **at;
+    size_t stride;
+};
+
+/* One parameter. */
+struct slot {
+    struct cadre_lengths lengths; /* of arrays */
+    struct cadre_buffer offsets;  /* of DENSE strings: where each row's starts,
+                                     uint64_t */
+    struct cadre_buffer room;     /* the rows of an array that do not lie in the
+                                     arguments */
+    unsigned char *rows;          /* all rows' elements or characters */
+    const unsigned char *same;    /* SAME arrays that are changed: the value
+                                     each row starts with */
+    void *pointer; /* arrays and strings: this row's, what args() points to */
+    size_t size;   /* bytes of one element */
+};
+
+struct cadre_rows {
+    const struct cadre_proto *proto;
+    int noutputs;
+    uint64_t count;   /* rows of the batch */
+    uint64_t begun;   /* rows that next() has come to */
+    uint64_t stored;  /* rows that have ended */
+    uint64_t flushed; /* rows that have been flushed */
+
+    int ncursors;
+    int nsteps;
+    struct cursor cursors[CADRE_PARAMS_MAX + 1];
+    int steps[CADRE_PARAMS_MAX];  /* parameters */
+    void *args[CADRE_PARAMS_MAX]; /* to each parameter's value */
+    void *result;                 /* to the current row's; NULL for void */
+
+    size_t result_size;          /* bytes of a scalar result, else 0 */
+    struct cadre_buffer results; /* scalar results of all rows */
+    char *string;                /* the current row's string result */
+    struct cadre_buffer strings; /* coded results since the last flush; has a
+                                    byte free for each row not stored yet */
+    void *nothing[2];            /* null: the value of what is not bound */
+    struct slot slots[];         /* one per parameter */
+};
+
+cadre_err cadre_rows_create(const struct cadre_proto *proto,
+                            struct cadre_rows **rows)
+{
+    size_t nparams = (size_t)proto->nparams;
+    struct cadre_rows *r;
+
+    if ((r = calloc(1, sizeof *r + nparams * sizeof r->slots[0])) == NULL)
+        return CADRE_ENOMEM;
+    r->proto = proto;
+    r->noutputs = cadre_proto_noutputs(proto);
+    for (size_t i = 0; i < nparams; i++) {
+        r->slots[i].size = cadre_type_size(proto->params[i].type);
+        r->args[i] = r->nothing;
+    }
+    if (proto->result == CADRE_STRING)
+        r->result = &r->string;
+    else
+        r->result_size = cadre_type_size(proto->result);
+    *rows = r;
+    return CADRE_OK;
+}
+
+void cadre_rows_destroy(struct cadre_rows *rows)
+{
+    if (rows == NULL)
+        return;
+    for (int i = 0; i < rows->proto->nparams; i++) {
+        cadre_lengths_fini(&rows->slots[i].lengths);
+        cadre_buffer_fini(&rows->slots[i].offsets);
+        cadre_buffer_fini(&rows->slots[i].room);
+    }
+    cadre_buffer_fini(&rows->results);
+    cadre_buffer_fini(&rows->strings);
+    free(rows);
+}
+
+/* Loading a batch. What is under way: */
+struct load {
+    struct cadre_rows *rows;
+    uint64_t count;
+    struct cadre_column columns[CADRE_PARAMS_MAX];
+    struct cadre_values values[CADRE_PARAMS_MAX]; /* of scalars */
+    struct cadre_error *error;
+};
+
+static cadre_err bad_column(const struct load *load, int param,
+                            const char *what)
+{
+    return cadre_error_set(load->error, CADRE_EPROTO, "arguments: %s %s",
+                           cadre_param_label(load->rows->proto, param).text,
+                           what);
+}
+
+static cadre_err no_memory(const struct load *load, int param)
+{
+    return cadre_error_set(load->error, CADRE_ENOMEM, "no memory for %s",
+                           cadre_param_label(load->rows->proto, param).text);
+}
+
+static void add_cursor(struct cadre_rows *rows, void **at, size_t stride)
+{
+    rows->cursors[rows->ncursors++] = (struct cursor){at, stride};
+}
+
+/* Make `room` hold `count` times `size` bytes. Never empty, so that a pointer
+ * to it is never null. */
+static cadre_err make_room(struct cadre_buffer *room, uint64_t count,
+                           uint64_t size)
+{
+    uint64_t bytes;
+
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return CADRE_ENOMEM;
+    return cadre_buffer_reserve(room, bytes > 0 ? bytes : 1);
+}
+
+static cadre_err load_scalar(struct load *load, int param)
+{
+    const struct cadre_column *column = &load->columns[param];
+    struct cadre_rows *rows = load->rows;
+    bool same = column->form == CADRE_FORM_SAME;
+    size_t stride = same ? 0 : rows->slots[param].size;
+
+    if (!cadre_column_holds(column, same ? 1 : load->count))
+        return bad_column(load, param, "has the wrong number of bytes");
+    load->values[param] = (struct cadre_values){column->data, stride};
+    rows->args[param] = column->data;
+    if (!same)
+        add_cursor(rows, &rows->args[param], stride);
+    return CADRE_OK;
+}
+
+static cadre_err load_string(struct load *load, int param)
+{
+    const struct cadre_column *column = &load->columns[param];
+    const unsigned char *at = column->data, *end = at + column->bytes;
+    struct slot *slot = &load->rows->slots[param];
+    bool same = column->form == CADRE_FORM_SAME;
+    uint64_t count = same ? 1 : load->count, *offsets;
+    const char *text;
+
+    /* Each string has a byte or more; this bounds the memory for offsets. */
+    if (count > column->bytes)
+        return bad_column(load, param, "has fewer strings than rows");
+    if (make_room(&slot->offsets, count, sizeof *offsets) != CADRE_OK)
+        return no_memory(load, param);
+    offsets = (uint64_t *)(void *)slot->offsets.data;
+    for (uint64_t row = 0; row < count; row++) {
+        if (!cadre_string_next(&at, end, &text))
+            return bad_column(load, param, "has a damaged string");
+        offsets[row] =
+            text == NULL
+                ? NO_STRING
+                : (uint64_t)((const unsigned char *)text - column->data);
+    }
+    if (at != end)
+        return bad_column(load, param, "has more strings than rows");
+    slot->rows = column->data;
+    slot->pointer =
+        same && offsets[0] != NO_STRING ? slot->rows + offsets[0] : NULL;
+    if (!same)
+        load->rows->steps[load->rows->nsteps++] = param;
+    load->rows->args[param] = &slot->pointer;
+    return CADRE_OK;
+}
+
+/* The payload of an array that is sent: `len` elements. */
+static cadre_err load_elements(struct load *load, int param, uint64_t len)
+{
+    const struct cadre_column *column = &load->columns[param];
+    struct slot *slot = &load->rows->slots[param];
+
+    if (!cadre_column_holds(column, len))
+        return bad_column(load, param, "has the wrong number of elements");
+    slot->rows = column->data;
+    return CADRE_OK;
+}
+
+/* The rows of an array that is out only: zeros. */
+static cadre_err load_out(struct load *load, int param, uint64_t len)
+{
+    struct slot *slot = &load->rows->slots[param];
+
+    if (make_room(&slot->room, len, slot->size) != CADRE_OK)
+        return no_memory(load, param);
+    memset(slot->room.data, 0, len * slot->size);
+    slot->rows = slot->room.data;
+    return CADRE_OK;
+}
+
+/* One array for all rows, of which each row that changes it gets a copy. */
+static cadre_err load_same(struct load *load, int param)
+{
+    struct cadre_rows *rows = load->rows;
+    struct slot *slot = &rows->slots[param];
+    cadre_err err;
+
+    if (slot->lengths.varies)
+        return bad_column(load, param, "is one array of several lengths");
+    if ((err = load_elements(load, param, slot->lengths.row_len)) != CADRE_OK)
+        return err;
+    slot->pointer = slot->rows;
+    if (!cadre_param_is_output(&rows->proto->params[param]))
+        return CADRE_OK;
+    slot->same = slot->rows;
+    if (make_room(&slot->room, load->count,
+                  slot->lengths.row_len * slot->size) != CADRE_OK)
+        return no_memory(load, param);
+    slot->rows = slot->room.data;
+    rows->steps[rows->nsteps++] = param;
+    return CADRE_OK;
+}
+
+static cadre_err load_array(struct load *load, int param)
+{
+    struct cadre_rows *rows = load->rows;
+    struct slot *slot = &rows->slots[param];
+    uint64_t len;
+    cadre_err err;
+
+    err = cadre_lengths_measure(&slot->lengths, rows->proto, param,
+                                load->values, load->count, load->error);
+    if (err != CADRE_OK)
+        return cadre_error_prefix(load->error,
+                                  err == CADRE_ETYPE ? CADRE_EPROTO : err,
+                                  "arguments: ");
+    slot->same = NULL;
+    rows->args[param] = &slot->pointer;
+    if (load->columns[param].form == CADRE_FORM_SAME)
+        return load_same(load, param);
+
+    if (slot->lengths.varies)
+        len = cadre_lengths_start(&slot->lengths, load->count);
+    else if (__builtin_mul_overflow(slot->lengths.row_len, load->count, &len))
+        return bad_column(load, param, "has more elements than there can be");
+    err = rows->proto->params[param].direction == CADRE_DIR_OUT
+              ? load_out(load, param, len)
+              : load_elements(load, param, len);
+    if (err != CADRE_OK)
+        return err;
+    slot->pointer = slot->rows;
+    if (slot->lengths.varies)
+        rows->steps[rows->nsteps++] = param;
+    else
+        add_cursor(rows, &slot->pointer, slot->lengths.row_len * slot->size);
+    return CADRE_OK;
+}
+
+/* Is the column of `param` of its type, and there if it has to be? */
+static cadre_err check_column(const struct load *load, int param)
+{
+    const struct cadre_param *p = &load->rows->proto->params[param];
+    const struct cadre_column *column = &load->columns[param];
+
+    if (column->type != p->type)
+        return bad_column(load, param, "is of another type");
+    if (cadre_param_is_sent(p) != (column->form != CADRE_FORM_ABSENT))
+        return bad_column(load, param,
+                          cadre_param_is_sent(p) ? "is missing"
+                                                 : "is not to be sent");
+    if (column->form == CADRE_FORM_ABSENT && column->bytes > 0)
+        return bad_column(load, param, "is absent but has bytes");
+    return CADRE_OK;
+}
+
+static cadre_err load_results(struct load *load)
+{
+    struct cadre_rows *rows = load->rows;
+
+    if (rows->proto->result == CADRE_VOID)
+        return CADRE_OK;
+    if (rows->proto->result == CADRE_STRING)
+        return make_room(&rows->strings, load->count, 1) == CADRE_OK
+                   ? CADRE_OK
+                   : no_memory(load, -1);
+    if (make_room(&rows->results, load->count, rows->result_size) != CADRE_OK)
+        return no_memory(load, -1);
+    rows->result = rows->results.data;
+    add_cursor(rows, &rows->result, rows->result_size);
+    return CADRE_OK;
+}
+
+cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
+                          size_t len, struct cadre_error *error)
+{
+    const struct cadre_param *params = rows->proto->params;
+    int nparams = rows->proto->nparams;
+    struct load load;
+    cadre_err err;
+
+    assert((uintptr_t)args % CADRE_FRAME_ALIGN == 0);
+    rows->count = rows->begun = rows->stored = rows->flushed = 0;
+    rows->ncursors = rows->nsteps = 0;
+    rows->strings.len = 0;
+    load.rows = rows;
+    load.count = count;
+    load.error = error;
+    if ((err = cadre_columns_read(args, len, load.columns, nparams, error)) !=
+        CADRE_OK)
+        return cadre_error_prefix(error, err, "arguments: ");
+    for (int i = 0; i < nparams; i++) {
+        if ((err = check_column(&load, i)) != CADRE_OK)
+            return err;
+        if (params[i].kind == CADRE_PARAM_SCALAR &&
+            (err = load_scalar(&load, i)) != CADRE_OK)
+            return err;
+    }
+    for (int i = 0; i < nparams; i++) { /* now that all lengths are known */
+        if (params[i].kind == CADRE_PARAM_STRING)
+            err = load_string(&load, i);
+        else if (params[i].kind == CADRE_PARAM_ARRAY)
+            err = load_array(&load, i);
+        if (err != CADRE_OK)
+            return err;
+    }
+    if ((err = load_results(&load)) != CADRE_OK)
+        return err;
+    rows->count = count;
+    return CADRE_OK;
+}
+
+/* Elements of one row, as bytes. */
+static size_t row_bytes(const struct slot *slot, uint64_t row)
+{
+    return (cadre_lengths_start(&slot->lengths, row + 1) -
+            cadre_lengths_start(&slot->lengths, row)) *
+           slot->size;
+}
+
+/* What no cursor does for row `row`. */
+static void step(struct cadre_rows *rows, uint64_t row)
+{
+    const uint64_t *offsets;
+    struct slot *slot;
+
+    for (int i = 0; i < rows->nsteps; i++) {
+        slot = &rows->slots[rows->steps[i]];
+        if (rows->proto->params[rows->steps[i]].kind == CADRE_PARAM_STRING) {
+            offsets = (const uint64_t *)(const void *)slot->offsets.data;
+            slot->pointer =
+                offsets[row] == NO_STRING ? NULL : slot->rows + offsets[row];
+            continue;
+        }
+        slot->pointer =
+            slot->rows + cadre_lengths_start(&slot->lengths, row) * slot->size;
+        if (slot->same != NULL)
+            memcpy(slot->pointer, slot->same, row_bytes(slot, row));
+    }
+}
+
+bool cadre_rows_next(struct cadre_rows *rows)
+{
+    struct cursor *cursor = rows->cursors, *end = cursor + rows->ncursors;
+
+    assert(rows->stored == rows->begun);
+    if (rows->begun == rows->count)
+        return false;
+    if (rows->begun > 0)
+        for (; cursor < end; cursor++)
+            *cursor->at = (unsigned char *)*cursor->at + cursor->stride;
+    if (rows->nsteps > 0)
+        step(rows, rows->begun);
+    rows->begun++;
+    return true;
+}
+
+void **cadre_rows_args(struct cadre_rows *rows)
+{
+    return rows->args;
+}
+
+void *cadre_rows_result(struct cadre_rows *rows)
+{
+    return rows->result;
+}
+
+void cadre_rows_bind(struct cadre_rows *rows, int param, void *value)
+{
+    assert(rows->proto->params[param].kind >= CADRE_PARAM_COMM);
+    rows->args[param] = value;
+}
+
+static cadre_err store_string(struct cadre_rows *rows, bool failed)
+{
+    const char *text = failed ? NULL : rows->string;
+    struct cadre_buffer *strings = &rows->strings;
+    size_t size = cadre_string_size(text);
+
+    if (cadre_buffer_reserve(strings, size + (rows->count - rows->begun)) !=
+        CADRE_OK)
+        return CADRE_ENOMEM;
+    cadre_string_put(strings->data + strings->len, text);
+    strings->len += size;
+    if (rows->proto->frees_result)
+        free(rows->string);
+    rows->string = NULL;
+    return CADRE_OK;
+}
+
+static void clear_outputs(struct cadre_rows *rows, uint64_t row)
+{
+    int param;
+
+    if (rows->result_size > 0)
+        memset(rows->result, 0, rows->result_size);
+    for (int i = 0; i < rows->noutputs; i++) {
+        param = cadre_proto_output_param(rows->proto, i);
+        if (param >= 0)
+            memset(rows->slots[param].pointer, 0,
+                   row_bytes(&rows->slots[param], row));
+    }
+}
+
+cadre_err cadre_rows_store(struct cadre_rows *rows, bool failed)
+{
+    assert(rows->begun == rows->stored + 1);
+    if (rows->proto->result == CADRE_STRING &&
+        store_string(rows, failed) != CADRE_OK)
+        return CADRE_ENOMEM;
+    if (failed)
+        clear_outputs(rows, rows->stored);
+    rows->stored = rows->begun;
+    return CADRE_OK;
+}
+
+uint64_t cadre_rows_unflushed(const struct cadre_rows *rows)
+{
+    return rows->stored - rows->flushed;
+}
+
+/* The column of output `output`, rows [flushed, stored); its `data` is where
+ * they lie now. */
+static struct cadre_column output_column(const struct cadre_rows *rows,
+                                         int output)
+{
+    int param = cadre_proto_output_param(rows->proto, output);
+    const struct slot *slot;
+    uint64_t first;
+
+    if (rows->stored == rows->flushed)
+        return (struct cadre_column){
+            .form = CADRE_FORM_DENSE,
+            .type = param >= 0 ? rows->proto->params[param].type
+                               : rows->proto->result};
+    if (param >= 0) {
+        slot = &rows->slots[param];
+        first = cadre_lengths_start(&slot->lengths, rows->flushed);
+        return (struct cadre_column){
+            CADRE_FORM_DENSE, rows->proto->params[param].type,
+            (cadre_lengths_start(&slot->lengths, rows->stored) - first) *
+                slot->size,
+            slot->rows + first * slot->size};
+    }
+    if (rows->proto->result == CADRE_STRING)
+        return (struct cadre_column){CADRE_FORM_DENSE, CADRE_STRING,
+                                     rows->strings.len, rows->strings.data};
+    return (struct cadre_column){
+        CADRE_FORM_DENSE, rows->proto->result,
+        (rows->stored - rows->flushed) * rows->result_size,
+        rows->results.data + rows->flushed * rows->result_size};
+}
+
+cadre_err cadre_rows_flush(struct cadre_rows *rows, struct cadre_buffer *buffer)
+{
+    struct cadre_column from[CADRE_PARAMS_MAX + 1], to[CADRE_PARAMS_MAX + 1];
+
+    for (int i = 0; i < rows->noutputs; i++)
+        to[i] = from[i] = output_column(rows, i);
+    if (cadre_columns_append(to, rows->noutputs, buffer) != CADRE_OK)
+        return CADRE_ENOMEM;
+    for (int i = 0; i < rows->noutputs; i++)
+        if (from[i].bytes > 0)
+            memcpy(to[i].data, from[i].data, from[i].bytes);
+    rows->strings.len = 0;
+    rows->flushed = rows->stored;
+    return CADRE_OK;
+}
