@@ -48,6 +48,9 @@ const char *cadre_strerror(cadre_err err)
     return "unknown error";
 }
 
+#undef cadre_error_set /* what error.h tells the analyzer */
+#undef cadre_error_prefix
+
 cadre_err cadre_error_set(struct cadre_error *error, cadre_err code,
                           const char *format, ...)
 {

@@ -28,4 +28,11 @@ cadre_err cadre_error_prefix(struct cadre_error *error, cadre_err code,
 /* Make `error` what cadre_error_text() tells this thread; returns `code`. */
 cadre_err cadre_error_publish(const struct cadre_error *error, cadre_err code);
 
+#ifdef __clang_analyzer__ /* it cannot see that they return `code` */
+#define cadre_error_set(error, code, ...)                                      \
+    (cadre_error_set((error), (code), __VA_ARGS__), (code))
+#define cadre_error_prefix(error, code, ...)                                   \
+    (cadre_error_prefix((error), (code), __VA_ARGS__), (code))
+#endif
+
 #endif
