@@ -113,7 +113,7 @@ struct cadre_value {
         int64_t integer;  /* every signed type */
         uint64_t natural; /* every unsigned type */
         long double real; /* float, double, long double */
-        long double _Complex complex;
+        long double _Complex complex_number;
         const char *string;
         const void *pointer;
         struct cadre_function *function; /* the one to call */
@@ -163,7 +163,7 @@ struct cadre_values {
     }
 #define CADRE_BOX_COMPLEX_(T, NAME, TYPE)                                      \
     static inline struct cadre_value cadre_box_##NAME(T x) {                   \
-        return (struct cadre_value){.type = TYPE, .complex = x};               \
+        return (struct cadre_value){.type = TYPE, .complex_number = x};        \
     }
 #define CADRE_BOX_ARRAY_(T, NAME)                                              \
     static inline struct cadre_value cadre_box_##NAME##_array(const T *x)      \

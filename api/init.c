@@ -1,0 +1,290 @@
+/* init.c - how a process becomes the controller or a worker, and how it ends.
+ */
+#include "internal.h"
+
+#include "runtime/environment.h"
+#include "runtime/log.h"
+#include "runtime/worker.h"
+
+#include <cadre/mpi.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    RESIDENTS_ANSWER_S = 60, /* other ranks may be slow to reach cadre_init() */
+    FINALIZE_S = 20          /* MPI_Finalize may take so long */
+};
+
+/* This process's part, between init and finalize. */
+static struct {
+    struct cadre_engine *engine; /* of the controller; else NULL */
+    bool has_begun;
+    bool owns_mpi;
+    bool has_finalized;
+} process;
+
+const char *cadre_version(void)
+{
+    return CADRE_VERSION;
+}
+
+void cadre_set_mpi_environment(void)
+{
+    cadre_environment_set();
+}
+
+bool cadre_is_controller(void)
+{
+    return process.engine != NULL;
+}
+
+cadre_err cadre_engine_current(struct cadre_engine **engine,
+                               struct cadre_error *error)
+{
+    *engine = process.engine;
+    if (process.engine != NULL)
+        return CADRE_OK;
+    return cadre_error_set(error, CADRE_ESTATE, "%s",
+                           process.has_finalized
+                               ? "cadre_finalize() has been called"
+                               : "call cadre_init() first, in the controller");
+}
+
+/* --- ending
+ * --------------------------------------------------------------------- */
+
+static void *watch_finalize(void *arg)
+{
+    int status = (int)(intptr_t)arg;
+    struct timespec limit = {.tv_sec = FINALIZE_S};
+
+    nanosleep(&limit, NULL);
+    cadre_log(CADRE_LOG_WARN, "MPI did not end in %d s: leaving without it",
+              (int)FINALIZE_S);
+    _exit(status);
+}
+
+/* MPI_Finalize, with a limit: a peer that has died can hold it up for ever. */
+static void finalize_mpi(int status)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, watch_finalize,
+                       (void *)(intptr_t)status) == 0)
+        pthread_detach(thread);
+    MPI_Finalize();
+}
+
+static void dismiss_all(struct cadre_engine *e)
+{
+    cadre_engine_lock(e);
+    while (e->crews != NULL)
+        cadre_engine_dismiss(e, e->crews);
+    cadre_engine_unlock(e);
+}
+
+int cadre_finalize(void)
+{
+    struct cadre_engine *e = process.engine;
+    bool is_stuck;
+
+    if (e == NULL)
+        return 0;
+    cadre_pools_destroy_all();
+    dismiss_all(e);
+    is_stuck = e->is_stuck;
+    process.engine = NULL;
+    process.has_finalized = true;
+    cadre_engine_destroy(e);
+    if (process.owns_mpi && !is_stuck)
+        finalize_mpi(0);
+    return 0;
+}
+
+/* Workers are told to leave; nothing is waited for that might not come. */
+_Noreturn void cadre_check_failed(cadre_err err, const char *call,
+                                  const char *file, int line)
+{
+    const char *text = cadre_error_text();
+
+    fflush(stdout);
+    fprintf(stderr, "%s:%d: %.60s: %s\n", file, line, call,
+            text[0] != '\0' ? text : cadre_strerror(err));
+    if (process.engine != NULL) {
+        dismiss_all(process.engine);
+        if (process.owns_mpi && !process.engine->is_stuck)
+            finalize_mpi(1);
+    }
+    _exit(1);
+}
+
+/* --- beginning
+ * ------------------------------------------------------------------- */
+
+/* A worker's whole life. */
+static cadre_err work(MPI_Comm comm, int rank)
+{
+    struct cadre_error error = {""};
+    char role[32];
+    cadre_err err;
+
+    snprintf(role, sizeof role, "worker %d", rank);
+    cadre_log_role(role);
+    err = cadre_worker_run(comm, rank, &error);
+    fflush(stdout);
+    fflush(stderr);
+    return err == CADRE_OK ? err : cadre_error_publish(&error, err);
+}
+
+static cadre_err become_controller(int thread_level, bool keep_environment,
+                                   struct cadre_error *error)
+{
+    cadre_err err;
+
+    cadre_log_role("controller");
+    err = cadre_engine_create(thread_level, &cadre_farm_events, &process.engine,
+                              error);
+    if (err == CADRE_OK)
+        process.engine->keep_environment = keep_environment;
+    return err;
+}
+
+/* The other ranks of `comm` are workers already. */
+static cadre_err take_residents(MPI_Comm inter, struct cadre_error *error)
+{
+    struct cadre_engine *e = process.engine;
+    struct cadre_crew *crew;
+    cadre_err err;
+
+    cadre_engine_lock(e);
+    err = cadre_engine_add_crew(
+        e, inter, cadre_now_ns() + RESIDENTS_ANSWER_S * 1000000000ull, &crew,
+        error);
+    if (err == CADRE_OK)
+        crew->is_resident = true;
+    cadre_engine_unlock(e);
+    return err;
+}
+
+/* Every rank of `comm` (ours) takes its part. On a worker returns when it has
+ * been released. */
+static cadre_err take_part(MPI_Comm comm, bool keep_environment,
+                           struct cadre_error *error)
+{
+    MPI_Comm inter = MPI_COMM_NULL;
+    int rank, size, thread_level;
+    cadre_err err = CADRE_OK;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &size);
+    MPI_Query_thread(&thread_level);
+    if (size > 1 && (err = cadre_crew_carve(comm, &inter, error)) != CADRE_OK)
+        return err;
+    if (rank > 0)
+        return work(inter, rank - 1);
+    if ((err = become_controller(thread_level, keep_environment, error)) ==
+            CADRE_OK &&
+        size > 1)
+        err = take_residents(inter, error);
+    return err;
+}
+
+cadre_err
+cadre_init_program_comm(MPI_Comm comm,
+                        const struct cadre_task_record *const *tasks,
+                        const struct cadre_task_record *const *tasks_end)
+{
+    struct cadre_error error = {""};
+    MPI_Comm mine = MPI_COMM_NULL;
+    int is_initialized = 0;
+    cadre_err err;
+
+    MPI_Initialized(&is_initialized);
+    if (!is_initialized || process.has_begun)
+        return cadre_error_publish(
+            &(struct cadre_error){"cadre_init_comm: after MPI_Init, and once"},
+            CADRE_ESTATE);
+    process.has_begun = true;
+    cadre_tasks_register(tasks, tasks_end);
+    err = cadre_mpi_err(MPI_Comm_dup(comm, &mine), "duplicate", &error);
+    if (err == CADRE_OK) {
+        MPI_Comm_set_errhandler(mine, MPI_ERRORS_RETURN);
+        err = take_part(mine, true, &error);
+        MPI_Comm_free(&mine);
+    }
+    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+}
+
+/* This process was started by a controller: work for it, and leave. */
+static _Noreturn void work_and_leave(void)
+{
+    MPI_Comm parent;
+    int rank;
+    cadre_err err = CADRE_EMPI;
+
+    MPI_Comm_get_parent(&parent);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (parent != MPI_COMM_NULL)
+        err = work(parent, rank);
+    finalize_mpi(err == CADRE_OK ? 0 : 1);
+    exit(err == CADRE_OK ? 0 : 1);
+}
+
+static cadre_err start_mpi(int *argc, char ***argv, struct cadre_error *error)
+{
+    int level;
+    cadre_err err;
+
+    cadre_environment_set();
+    err =
+        cadre_mpi_err(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level),
+                      "MPI_Init", error);
+    if (err == CADRE_OK)
+        MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    return err;
+}
+
+cadre_err cadre_init_program(int *argc, char ***argv,
+                             const struct cadre_task_record *const *tasks,
+                             const struct cadre_task_record *const *tasks_end)
+{
+    struct cadre_error error = {""};
+    struct cadre_process controller;
+    bool is_spawned = cadre_crew_is_spawned(&controller);
+    bool is_risky = cadre_environment_is_risky();
+    int is_initialized = 0, rank;
+    cadre_err err;
+
+    MPI_Initialized(&is_initialized);
+    if (is_initialized)
+        return cadre_init_program_comm(MPI_COMM_WORLD, tasks, tasks_end);
+    if (process.has_begun)
+        return cadre_error_publish(
+            &(struct cadre_error){"cadre_init has been called before"},
+            CADRE_ESTATE);
+    process.has_begun = true;
+    process.owns_mpi = true;
+    cadre_tasks_register(tasks, tasks_end);
+    if (is_spawned)
+        cadre_sentinel_start(&controller);
+    if ((err = start_mpi(argc, argv, &error)) != CADRE_OK)
+        return cadre_error_publish(&error, err);
+    if (is_spawned)
+        work_and_leave();
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 0 && is_risky)
+        cadre_log(CADRE_LOG_WARN,
+                  "started by mpirun without EVENT_NOEPOLL=1 in its "
+                  "environment: starting workers can hang; use 'cadre run', or "
+                  "set it");
+    err = take_part(MPI_COMM_WORLD, false, &error);
+    if (rank > 0) {
+        finalize_mpi(err == CADRE_OK ? 0 : 1);
+        exit(err == CADRE_OK ? 0 : 1);
+    }
+    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+}

@@ -1,0 +1,126 @@
+/* internal.h - what the files of api/ share. */
+#ifndef CADRE_API_INTERNAL_H
+#define CADRE_API_INTERNAL_H
+
+#include "runtime/farm.h"
+#include "runtime/pack.h"
+
+#include <cadre/pool.h>
+
+struct cadre_pool {
+    struct cadre_pool *next; /* of the open ones; guarded by the list's lock */
+    struct cadre_farm *farm;
+};
+
+/* The engine of the controller; CADRE_ESTATE before init, after finalize and on
+ * a worker. */
+cadre_err cadre_engine_current(struct cadre_engine **engine,
+                               struct cadre_error *error);
+
+/* Every pool is on a list, so that finalize can end what was left open. */
+void cadre_pools_destroy_all(void);
+
+/* --- values.c: the arguments of one task ---------------------------------- */
+
+/* Find for each parameter of `fn` its value: `by_param[i]` (CADRE_PARAMS_MAX of
+ * them) points into `values`, or is NULL where the worker fills it in. Checks
+ * names, counts and types; numbers are converted later.
+ *
+ * CADRE_ETYPE   too many, missing, given twice, unknown name, wrong type.
+ */
+cadre_err cadre_values_bind(const struct cadre_function *fn,
+                            struct cadre_values values,
+                            const struct cadre_value **by_param,
+                            struct cadre_error *error);
+
+/* Write scalar `value` as a `param->type` at `slot`. CADRE_ETYPE if that would
+ * change it. */
+cadre_err cadre_value_convert(const struct cadre_value *value,
+                              const struct cadre_param *param, void *slot,
+                              struct cadre_error *error);
+
+/* Elements of array parameter `param` in a call with these values; checks that
+ * the array given is large enough, where its size is known. */
+cadre_err cadre_values_length(const struct cadre_proto *proto, int param,
+                              const struct cadre_value *const *by_param,
+                              uint64_t *length, struct cadre_error *error);
+
+/* --- views.c: columns and outputs of many tasks ----------------------------
+ */
+
+/* Can a pool run `fn`? (It has no store.) */
+cadre_err cadre_function_check(const struct cadre_function *fn,
+                               struct cadre_error *error);
+
+/* Fill `table->args` from `columns`, by name or position; check types, and
+ * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without
+ * a column is an error. */
+cadre_err cadre_columns_view(struct cadre_table *table,
+                             const struct cadre_columns *columns,
+                             bool must_have_all, struct cadre_error *error);
+
+/* Fill `table->outputs` from `into`; check types. */
+cadre_err cadre_outputs_view(struct cadre_table *table,
+                             const struct cadre_outputs *into,
+                             struct cadre_error *error);
+
+/* With the lengths measured: is the memory of every column and output large
+ * enough? */
+cadre_err cadre_columns_check_sizes(const struct cadre_table *table,
+                                    const struct cadre_columns *columns,
+                                    struct cadre_error *error);
+cadre_err cadre_outputs_check_sizes(const struct cadre_table *table,
+                                    const struct cadre_outputs *into,
+                                    struct cadre_error *error);
+
+/* A table for `proto` with all views absent. cadre_table_free(). NULL: out of
+ * memory. */
+struct cadre_table *cadre_table_new(const struct cadre_proto *proto);
+void cadre_table_free(struct cadre_table *table);
+
+/* Give `table` (measured) room of its own for every output, in `*room`: free()
+ * it after the table; a string column's copies are freed by
+ * cadre_table_free_strings(). CADRE_ENOMEM. */
+cadre_err cadre_table_own_outputs(struct cadre_table *table, void **room);
+void cadre_table_free_strings(struct cadre_table *table);
+
+/* Elements of all rows before `row` in output `output` of `table`, and in the
+ * row itself. */
+uint64_t cadre_output_start(const struct cadre_table *table, int output,
+                            uint64_t row);
+uint64_t cadre_output_length(const struct cadre_table *table, int output,
+                             uint64_t row);
+
+/* --- feed.c: rows from an iterator ------------------------------------------
+ */
+
+/* Collects rows one by one into a table. */
+struct cadre_row;
+
+cadre_err cadre_feed_create(const struct cadre_function *fn,
+                            const struct cadre_columns *same,
+                            struct cadre_row **row, struct cadre_error *error);
+void cadre_feed_destroy(struct cadre_row *row);
+
+/* Rows given since the last take; bytes they hold; the first mistake made in
+ * giving one (CADRE_OK: none). */
+uint64_t cadre_feed_rows(const struct cadre_row *row);
+size_t cadre_feed_bytes(const struct cadre_row *row);
+cadre_err cadre_feed_error(const struct cadre_row *row,
+                           struct cadre_error *error);
+
+/* Make a measured table with room for outputs of the rows given so far, and
+ * start afresh. The table lives in `*memory`: cadre_feed_release(). */
+struct cadre_feed_memory;
+cadre_err cadre_feed_take(struct cadre_row *row, struct cadre_table **table,
+                          struct cadre_feed_memory **memory,
+                          struct cadre_error *error);
+void cadre_feed_release(struct cadre_feed_memory *memory);
+
+/* --- map.c ------------------------------------------------------------------
+ */
+
+cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
+                        struct cadre_error *error);
+
+#endif

@@ -1,0 +1,590 @@
+/* map.c - runs one function over many items.
+ *
+ * The items travel as blocks; a block is a job of the farm over some rows of a
+ * table. Three ways lead to blocks:
+ *
+ *     arrays in, arrays out          one block over the caller's own memory
+ *     arrays in, callback            several blocks over one table
+ *     iterator in, callback          a table for each block, made as workers
+ *                                    need more
+ *
+ * Blocks wait in a list in the order of their items. The thread that called
+ * makes new ones, hands finished ones to the callback (the first in the list,
+ * or any if order does not matter), and otherwise waits, which is to say
+ * drives.
+ */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    BLOCK_ROWS = 4096,     /* at most in a block that is handed over */
+    BLOCK_BYTES = 1 << 20, /* an iterator's block is sent when it is so full */
+    BLOCK_FILL_MS = 2,     /* or when its first row has waited so long */
+    WINDOW_ROWS = 400000,  /* of an iterator, pulled and not handed over */
+    WINDOW_BYTES = 16 << 20, /* likewise */
+    AHEAD_MS = 100,          /* pull as much as workers do in so long */
+    ROWS_PER_WORKER = 4,     /* or at least so many for each */
+    FAULTS_MAX = 4096        /* texts kept of one block */
+};
+
+static const uint64_t MS = 1000000;
+
+/* A task that failed. */
+struct fault {
+    struct fault *next;    /* in ascending order of arrival */
+    uint64_t first, count; /* rows in the table */
+    cadre_err err;
+    int kind;
+    char text[];
+};
+
+struct run;
+
+struct block {
+    struct cadre_job job; /* first: the farm knows only this */
+    struct block *next;
+    struct run *run;
+    struct cadre_table *table;
+    struct cadre_feed_memory *memory; /* of an iterator's block; owned */
+    uint64_t row0;                    /* the block's first row in the table */
+    uint64_t index0;                  /* and the item it is */
+    uint64_t count;
+    size_t bytes;
+    bool is_done;
+    struct fault *faults;
+    size_t nfaults;
+};
+
+struct run {
+    struct cadre_farm *farm;
+    struct cadre_engine *engine;
+    const struct cadre_map *map;
+    struct block *blocks; /* not handed over yet, in the order of their items */
+    struct block **blocks_end;
+    uint64_t nblocks;
+    uint64_t pulled;    /* items in blocks so far */
+    uint64_t open_rows; /* items in the list */
+    size_t open_bytes;
+    uint64_t ended; /* items that have ended */
+    uint64_t nfailed;
+    uint64_t start_ns;
+    uint64_t more_below; /* wake when fewer tasks wait; 0: never */
+    bool has_stopped;    /* the callback said so, or an input was wrong */
+    cadre_err err;       /* what the map will say */
+    uint64_t err_index;  /* of the first failed item */
+    struct cadre_error error;
+};
+
+/* --- a block as the farm sees it --------------------------------------------
+ */
+
+static struct block *block_of(struct cadre_job *job)
+{
+    return (struct block *)job;
+}
+
+static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
+                      struct cadre_buffer *buffer)
+{
+    const struct block *b = block_of(job);
+
+    return cadre_args_pack(b->table, b->row0 + first, count, buffer);
+}
+
+static cadre_err unpack(struct cadre_job *job, uint64_t first, uint64_t count,
+                        const void *outputs, size_t len,
+                        struct cadre_error *error)
+{
+    const struct block *b = block_of(job);
+
+    b->run->ended += count;
+    return cadre_outputs_unpack(b->table, b->row0 + first, count, outputs, len,
+                                error);
+}
+
+/* Remember the fault for the callback. */
+static void keep_fault(struct block *b, const struct cadre_fault *fault)
+{
+    size_t len = b->nfaults < FAULTS_MAX ? strlen(fault->text) : 0;
+    struct fault *f = malloc(sizeof *f + len + 1);
+
+    if (f == NULL)
+        return;
+    *f = (struct fault){.next = b->faults,
+                        .first = b->row0 + fault->first,
+                        .count = fault->count,
+                        .err = fault->err,
+                        .kind = fault->kind};
+    memcpy(f->text, fault->text, len);
+    f->text[len] = '\0';
+    b->faults = f;
+    b->nfaults++;
+}
+
+static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
+{
+    struct block *b = block_of(job);
+    struct run *r = b->run;
+    uint64_t index = b->index0 + fault->first;
+
+    if (fault->err != CADRE_ECANCELLED || !r->has_stopped) {
+        if (r->err == CADRE_OK || index < r->err_index) {
+            r->err = fault->err;
+            r->err_index = index;
+            cadre_error_set(&r->error, fault->err, "item %" PRIu64 ": %.440s",
+                            index, fault->text);
+        }
+        r->nfailed += fault->count;
+    }
+    for (uint64_t i = 0; r->map->errors != NULL && i < fault->count; i++)
+        r->map->errors[index + i] = fault->err;
+    if (r->map->on_item != NULL)
+        keep_fault(b, fault);
+}
+
+static void on_done(struct cadre_job *job)
+{
+    block_of(job)->is_done = true;
+}
+
+static const struct cadre_job_ops block_ops = {
+    .pack = pack, .unpack = unpack, .failed = on_failed, .done = on_done};
+
+static void free_block(struct block *b)
+{
+    for (struct fault *f = b->faults, *next; f != NULL; f = next) {
+        next = f->next;
+        free(f);
+    }
+    cadre_feed_release(b->memory);
+    free(b);
+}
+
+/* Queue rows [row0, row0 + count) of `table`. Takes `memory` if it succeeds. */
+static cadre_err submit(struct run *r, struct cadre_table *table, uint64_t row0,
+                        uint64_t count, struct cadre_feed_memory *memory,
+                        size_t bytes, struct cadre_error *error)
+{
+    struct block *b = calloc(1, sizeof *b);
+    const uint64_t *totals =
+        table->row_bytes != NULL ? table->row_bytes + row0 : NULL;
+    cadre_err err;
+
+    if (b == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    *b = (struct block){.job = {.ops = &block_ops, .function = r->map->fn},
+                        .run = r,
+                        .table = table,
+                        .row0 = row0,
+                        .index0 = r->pulled,
+                        .count = count,
+                        .bytes = bytes};
+    cadre_engine_lock(r->engine);
+    err = cadre_farm_submit(r->farm, &b->job, count, r->map->chunk_size,
+                            table->bytes_per_row, totals, error);
+    cadre_engine_unlock(r->engine);
+    if (err != CADRE_OK) {
+        free(b);
+        return err;
+    }
+    b->memory = memory;
+    *r->blocks_end = b;
+    r->blocks_end = &b->next;
+    r->nblocks++;
+    r->pulled += count;
+    r->open_rows += count;
+    r->open_bytes += bytes;
+    return CADRE_OK;
+}
+
+/* --- handing over -----------------------------------------------------------
+ */
+
+static const struct fault *fault_of(const struct block *b, uint64_t row)
+{
+    for (const struct fault *f = b->faults; f != NULL; f = f->next) {
+        if (row >= f->first && row - f->first < f->count)
+            return f;
+    }
+    return NULL;
+}
+
+/* The outputs of `row`, as the callback sees them. */
+static void show_outputs(const struct cadre_table *t, uint64_t row,
+                         struct cadre_item_output *outputs, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        const struct cadre_view *v = &t->outputs[k];
+        int p = cadre_proto_output_param(t->proto, (int)k);
+        cadre_type type = p < 0 ? t->proto->result : t->proto->params[p].type;
+        uint64_t start = cadre_output_start(t, (int)k, row);
+
+        outputs[k] = (struct cadre_item_output){
+            .type = type, .count = cadre_output_length(t, (int)k, row)};
+        if (v->form == CADRE_FORM_POINTERS)
+            outputs[k].data = ((void *const *)v->data)[row];
+        else
+            outputs[k].data =
+                (const unsigned char *)v->data + start * cadre_type_size(type);
+    }
+}
+
+static bool hand_over_row(struct run *r, const struct block *b, uint64_t i)
+{
+    struct cadre_item_output outputs[CADRE_PARAMS_MAX + 1];
+    uint64_t row = b->row0 + i;
+    const struct fault *f = b->nfaults > 0 ? fault_of(b, row) : NULL;
+    struct cadre_item item = {
+        .index = b->index0 + i, .text = "", .outputs = outputs};
+
+    if (f != NULL) {
+        item.err = f->err;
+        item.kind = f->kind;
+        item.text = f->text;
+    } else {
+        item.noutputs = (size_t)cadre_proto_noutputs(b->table->proto);
+        show_outputs(b->table, row, outputs, item.noutputs);
+    }
+    return r->map->on_item(r->map->user, &item);
+}
+
+static void cancel_all(struct run *r)
+{
+    cadre_engine_lock(r->engine);
+    for (struct block *b = r->blocks; b != NULL; b = b->next) {
+        if (!b->is_done)
+            cadre_farm_cancel(r->farm, &b->job);
+    }
+    cadre_engine_unlock(r->engine);
+}
+
+static void stop(struct run *r, cadre_err err)
+{
+    r->has_stopped = true;
+    if (r->err == CADRE_OK)
+        r->err = err;
+    cancel_all(r);
+}
+
+/* Take a finished block off the list, tell the callback, free it. */
+static void hand_over(struct run *r, struct block **at)
+{
+    struct block *b = *at;
+
+    *at = b->next;
+    if (r->blocks_end == &b->next)
+        r->blocks_end = at;
+    r->nblocks--;
+    r->open_rows -= b->count;
+    r->open_bytes -= b->bytes;
+    for (uint64_t i = 0;
+         r->map->on_item != NULL && !r->has_stopped && i < b->count; i++) {
+        if (!hand_over_row(r, b, i)) {
+            cadre_error_set(&r->error, CADRE_ECANCELLED,
+                            "stopped by the callback at item %" PRIu64,
+                            b->index0 + i);
+            stop(r, CADRE_ECANCELLED);
+        }
+    }
+    free_block(b);
+}
+
+/* Hand over what is finished; true if anything was. */
+static bool hand_over_finished(struct run *r)
+{
+    struct block **at = &r->blocks;
+    bool any = false;
+
+    while (*at != NULL) {
+        bool is_done;
+
+        cadre_engine_lock(r->engine);
+        is_done = (*at)->is_done;
+        cadre_engine_unlock(r->engine);
+        if (is_done) {
+            hand_over(r, at);
+            any = true;
+        } else if (r->map->unordered || r->has_stopped) {
+            at = &(*at)->next;
+        } else {
+            break;
+        }
+    }
+    return any;
+}
+
+/* Is there something for the calling thread to do? (under the lock) */
+static bool has_news(void *arg)
+{
+    const struct run *r = arg;
+
+    if (r->more_below > 0 && cadre_farm_waiting(r->farm) < r->more_below)
+        return true;
+    for (const struct block *b = r->blocks; b != NULL; b = b->next) {
+        if (b->is_done)
+            return true;
+        if (!r->map->unordered && !r->has_stopped)
+            break;
+    }
+    return r->blocks == NULL;
+}
+
+static void wait_for_news(struct run *r)
+{
+    cadre_engine_lock(r->engine);
+    cadre_engine_wait(r->engine, has_news, r, UINT64_MAX);
+    cadre_engine_unlock(r->engine);
+}
+
+/* --- arrays ------------------------------------------------------------------
+ */
+
+static cadre_err submit_table(struct run *r, struct cadre_table *t,
+                              struct cadre_error *error)
+{
+    uint64_t size = r->map->on_item != NULL ? BLOCK_ROWS : t->count;
+    cadre_err err = CADRE_OK;
+
+    for (uint64_t row = 0; row < t->count && err == CADRE_OK; row += size) {
+        uint64_t left = t->count - row;
+
+        err = submit(r, t, row, left < size ? left : size, NULL, 0, error);
+    }
+    return err;
+}
+
+static cadre_err prepare_table(const struct cadre_map *map,
+                               struct cadre_table *t, void **room,
+                               struct cadre_error *error)
+{
+    cadre_err err;
+
+    t->count = map->count;
+    if ((err = cadre_columns_view(t, &map->columns, true, error)) != CADRE_OK ||
+        (err = cadre_outputs_view(t, &map->into, error)) != CADRE_OK ||
+        (err = cadre_table_measure(t, error)) != CADRE_OK ||
+        (err = cadre_columns_check_sizes(t, &map->columns, error)) !=
+            CADRE_OK ||
+        (err = cadre_outputs_check_sizes(t, &map->into, error)) != CADRE_OK)
+        return err;
+    if (map->on_item != NULL && map->into.count == 0 &&
+        (err = cadre_table_own_outputs(t, room)) != CADRE_OK)
+        return cadre_error_set(error, err, "out of memory");
+    return CADRE_OK;
+}
+
+static cadre_err run_arrays(struct run *r, struct cadre_error *error)
+{
+    struct cadre_table *t = cadre_table_new(r->map->fn->proto);
+    void *room = NULL;
+    cadre_err err;
+
+    if (t == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    err = prepare_table(r->map, t, &room, error);
+    for (uint64_t i = 0;
+         err == CADRE_OK && r->map->errors != NULL && i < t->count; i++)
+        r->map->errors[i] = CADRE_OK;
+    if (err == CADRE_OK && t->count > 0 &&
+        (err = submit_table(r, t, error)) != CADRE_OK)
+        cancel_all(r);
+    while (r->blocks != NULL) {
+        if (!hand_over_finished(r))
+            wait_for_news(r);
+    }
+    if (room != NULL)
+        cadre_table_free_strings(t);
+    cadre_table_free(t);
+    free(room);
+    return err;
+}
+
+/* --- an iterator -------------------------------------------------------------
+ */
+
+/* How many tasks should wait for the workers: what they do in AHEAD_MS. */
+static uint64_t wanted_rows(struct run *r)
+{
+    uint64_t least = (uint64_t)cadre_farm_workers(r->farm) * ROWS_PER_WORKER;
+    uint64_t elapsed = cadre_now_ns() - r->start_ns + 1;
+    double wanted =
+        (double)r->ended * (double)(AHEAD_MS * MS) / (double)elapsed;
+
+    if (wanted < (double)least)
+        return least;
+    return wanted < WINDOW_ROWS ? (uint64_t)wanted : WINDOW_ROWS;
+}
+
+static uint64_t coarse_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Pull up to `rows` items; fewer if they are slow to come, or large. False:
+ * there are no more, or one was wrong. */
+static bool fill(struct run *r, struct cadre_row *row, uint64_t rows)
+{
+    uint64_t since = coarse_ns();
+    struct cadre_error ignored;
+
+    while (cadre_feed_rows(row) < rows && cadre_feed_bytes(row) < BLOCK_BYTES) {
+        uint64_t before = cadre_feed_rows(row);
+
+        if (!r->map->next(r->map->user, row) ||
+            cadre_feed_error(row, &ignored) != CADRE_OK)
+            return false;
+        if (cadre_feed_rows(row) == before)
+            return false; /* it returned true and gave nothing: the end */
+        if (coarse_ns() - since > BLOCK_FILL_MS * MS)
+            break;
+    }
+    return true;
+}
+
+/* Send what the iterator has given. */
+static cadre_err submit_filled(struct run *r, struct cadre_row *row,
+                               struct cadre_error *error)
+{
+    struct cadre_feed_memory *memory;
+    struct cadre_table *table;
+    size_t bytes = cadre_feed_bytes(row);
+    cadre_err err;
+
+    if (cadre_feed_rows(row) == 0)
+        return CADRE_OK;
+    if ((err = cadre_feed_take(row, &table, &memory, error)) != CADRE_OK)
+        return err;
+    err = submit(r, table, 0, table->count, memory, bytes, error);
+    if (err != CADRE_OK)
+        cadre_feed_release(memory);
+    return err;
+}
+
+static bool has_room(const struct run *r)
+{
+    return r->open_rows < WINDOW_ROWS && r->open_bytes < WINDOW_BYTES;
+}
+
+/* Pull and send until enough waits for the workers. `*has_more` becomes false
+ * at the end. */
+static cadre_err pull(struct run *r, struct cadre_row *row, bool *has_more,
+                      struct cadre_error *error)
+{
+    uint64_t wanted = 0, waiting;
+    cadre_err err = CADRE_OK;
+
+    while (*has_more && has_room(r) && err == CADRE_OK) {
+        uint64_t size;
+
+        cadre_engine_lock(r->engine);
+        wanted = wanted_rows(r);
+        waiting = cadre_farm_waiting(r->farm);
+        cadre_engine_unlock(r->engine);
+        if (waiting >= wanted)
+            break;
+        size = wanted / ROWS_PER_WORKER / 2;
+        size = size > BLOCK_ROWS ? BLOCK_ROWS : size > 0 ? size : 1;
+        *has_more = fill(r, row, size);
+        err = submit_filled(r, row, error);
+    }
+    r->more_below = 0;
+    if (*has_more && has_room(r))
+        r->more_below = (wanted + 1) / 2;
+    return err;
+}
+
+/* The iterator gave something that cannot be a task's arguments. */
+static void check_feed(struct run *r, const struct cadre_row *row)
+{
+    struct cadre_error wrong = {""};
+    cadre_err err = cadre_feed_error(row, &wrong);
+
+    if (err == CADRE_OK || r->has_stopped)
+        return;
+    r->err = CADRE_OK; /* this is what the caller must hear */
+    cadre_error_set(&r->error, err, "item %" PRIu64 ": %.440s", r->pulled,
+                    wrong.text);
+    stop(r, err);
+}
+
+static cadre_err run_iterator(struct run *r, struct cadre_error *error)
+{
+    struct cadre_row *row;
+    bool has_more = true;
+    cadre_err err;
+
+    if ((err = cadre_feed_create(r->map->fn, &r->map->columns, &row, error)) !=
+        CADRE_OK)
+        return err;
+    while (has_more || r->blocks != NULL) {
+        if (has_more && !r->has_stopped && err == CADRE_OK) {
+            err = pull(r, row, &has_more, error);
+            check_feed(r, row);
+            if (err != CADRE_OK)
+                cancel_all(r);
+        }
+        if (r->has_stopped || err != CADRE_OK) {
+            has_more = false;
+            r->more_below = 0;
+        }
+        if (!hand_over_finished(r) && (has_more || r->blocks != NULL))
+            wait_for_news(r);
+    }
+    cadre_feed_destroy(row);
+    return err;
+}
+
+/* --- the whole
+ * ---------------------------------------------------------------- */
+
+static cadre_err check(const struct cadre_map *map, struct cadre_error *error)
+{
+    cadre_err err = cadre_function_check(map->fn, error);
+
+    if (err != CADRE_OK)
+        return err;
+    if (map->next != NULL &&
+        (map->count > 0 || map->into.count > 0 || map->errors != NULL))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "an iterator goes with on_item, not with count, "
+                               "into or errors");
+    if (map->next != NULL && map->on_item == NULL)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "an iterator needs on_item to take the results");
+    return CADRE_OK;
+}
+
+cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
+                        struct cadre_error *error)
+{
+    struct run r = {.farm = farm,
+                    .engine = cadre_farm_engine(farm),
+                    .map = map,
+                    .start_ns = cadre_now_ns()};
+    cadre_err err;
+
+    r.blocks_end = &r.blocks;
+    if ((err = check(map, error)) != CADRE_OK)
+        return err;
+    err = map->next != NULL ? run_iterator(&r, error) : run_arrays(&r, error);
+    if (err != CADRE_OK)
+        return err;
+    if (r.err != CADRE_OK) {
+        *error = r.error;
+        if (r.nfailed > 1 && !r.has_stopped) {
+            size_t len = strlen(error->text);
+
+            snprintf(error->text + len, sizeof error->text - len,
+                     " (and %" PRIu64 " more failed)", r.nfailed - 1);
+        }
+    }
+    return r.err;
+}

@@ -1,0 +1,136 @@
+/* bell.c - a futex for each process, in memory without a name. */
+#include "bell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct bell {
+    _Alignas(64) _Atomic uint32_t rung; /* counts the rings; the futex */
+    _Atomic uint32_t is_sleeping;       /* somebody wants to be rung */
+};
+
+struct cadre_bells {
+    int fd;
+    struct bell *bell;
+};
+
+static const size_t BYTES = sizeof(struct bell) * CADRE_BELLS_MAX;
+
+/* The address of a memory's word is the futex's name across processes, so the
+ * operations here are the shared ones, not the _PRIVATE. */
+static long futex(_Atomic uint32_t *word, int operation, uint32_t value,
+                  const struct timespec *timeout)
+{
+    return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
+}
+
+static cadre_err map(int fd, struct cadre_bells **bells)
+{
+    struct cadre_bells *b;
+    struct stat st;
+    void *memory;
+
+    if (fd < 0)
+        return CADRE_EIO;
+    if (fstat(fd, &st) != 0 || st.st_size < (off_t)BYTES)
+        goto fail_close;
+    memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        goto fail_close;
+    if ((b = malloc(sizeof *b)) == NULL) {
+        munmap(memory, BYTES);
+        close(fd);
+        return CADRE_ENOMEM;
+    }
+    *b = (struct cadre_bells){.fd = fd, .bell = memory};
+    *bells = b;
+    return CADRE_OK;
+
+fail_close:
+    close(fd);
+    return CADRE_EIO;
+}
+
+void cadre_bells_destroy(struct cadre_bells *bells)
+{
+    if (bells == NULL)
+        return;
+    munmap(bells->bell, BYTES);
+    close(bells->fd);
+    free(bells);
+}
+
+cadre_err cadre_bells_create(struct cadre_bells **bells)
+{
+    int fd = memfd_create("cadre-bells", MFD_CLOEXEC);
+
+    if (fd >= 0 && ftruncate(fd, (off_t)BYTES) != 0) {
+        close(fd);
+        return CADRE_EIO;
+    }
+    return map(fd, bells);
+}
+
+cadre_err cadre_bells_open(pid_t pid, int fd, struct cadre_bells **bells)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)pid, fd);
+    return map(open(path, O_RDWR | O_CLOEXEC), bells);
+}
+
+int cadre_bells_fd(const struct cadre_bells *bells)
+{
+    return bells->fd;
+}
+
+void cadre_bell_ring(struct cadre_bells *bells, uint32_t index)
+{
+    struct bell *b = &bells->bell[index];
+
+    /* The message must be visible before we look whether anybody sleeps. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&b->is_sleeping, memory_order_relaxed) == 0)
+        return;
+    atomic_fetch_add(&b->rung, 1);
+    futex(&b->rung, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index)
+{
+    struct bell *b = &bells->bell[index];
+    uint32_t ticket = atomic_load(&b->rung);
+
+    atomic_store(&b->is_sleeping, 1);
+    atomic_thread_fence(memory_order_seq_cst);
+    return ticket;
+}
+
+bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
+                      uint32_t ticket, uint64_t timeout_ns)
+{
+    struct bell *b = &bells->bell[index];
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                               .tv_nsec = (long)(timeout_ns % 1000000000)};
+
+    if (atomic_load(&b->rung) == ticket)
+        futex(&b->rung, FUTEX_WAIT, ticket, &timeout);
+    return atomic_load(&b->rung) != ticket;
+}
+
+void cadre_bell_awake(struct cadre_bells *bells, uint32_t index)
+{
+    atomic_store_explicit(&bells->bell[index].is_sleeping, 0,
+                          memory_order_relaxed);
+}

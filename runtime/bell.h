@@ -1,0 +1,59 @@
+/* bell.h - wakes a sleeping process of the same host at once.
+ *
+ * A set of bells lies in memory shared by a controller (who creates it) and its
+ * workers. Whoever has nothing to do sleeps at its own bell; whoever has sent
+ * it something rings. MPI carries all data; a bell only says 'look'. Ringing
+ * costs a memory access unless somebody sleeps there.
+ *
+ * The memory has no name: the workers open it through the controller's file
+ * descriptors in /proc. So nothing is left behind however anybody dies.
+ *
+ *     sleeper                            ringer
+ *     ticket = prepare(bell)             send the message
+ *     look once more; nothing there      ring(bell): asleep? count up and wake
+ *     sleep(bell, ticket, timeout)
+ *     awake(bell)
+ *
+ * No ring is lost: what is sent after `prepare` changes the count that `sleep`
+ * compares with the ticket.
+ */
+#ifndef CADRE_RUNTIME_BELL_H
+#define CADRE_RUNTIME_BELL_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+    CADRE_BELLS_MAX =
+        8192 /* bells in one set: the controller and its workers */
+};
+
+struct cadre_bells;
+
+/* `*bells` is given. CADRE_EIO, CADRE_ENOMEM: go on without; waiting polls. */
+cadre_err cadre_bells_create(struct cadre_bells **bells);
+
+/* The set that process `pid` of this host created as its descriptor `fd`. */
+cadre_err cadre_bells_open(pid_t pid, int fd, struct cadre_bells **bells);
+void cadre_bells_destroy(struct cadre_bells *bells); /* NULL is allowed */
+int cadre_bells_fd(const struct cadre_bells *bells);
+
+/* Wake who sleeps at bell `index`, if anybody does. */
+void cadre_bell_ring(struct cadre_bells *bells, uint32_t index);
+
+/* Say that this process is about to sleep at `index`; from now on it is rung.
+ */
+uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index);
+
+/* Sleep until rung since `ticket` was drawn, or until `timeout_ns` has passed.
+ * True if rung. Several threads may sleep at one bell; all wake. */
+bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
+                      uint32_t ticket, uint64_t timeout_ns);
+
+/* No longer asleep: ringing is free again. */
+void cadre_bell_awake(struct cadre_bells *bells, uint32_t index);
+
+#endif

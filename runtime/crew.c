@@ -1,0 +1,179 @@
+/* crew.c - a crew's members, its greeting and its farewell. */
+#include "crew.h"
+
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Something was sent to worker `peer`: wake it. */
+static void on_sent(void *user, int peer)
+{
+    struct cadre_crew *crew = user;
+
+    if (crew->bells != NULL)
+        cadre_bell_ring(crew->bells, crew->workers[peer].bell);
+}
+
+void cadre_crew_destroy(struct cadre_crew *crew, double linger_ms)
+{
+    if (crew == NULL)
+        return;
+    cadre_socket_destroy(crew->socket, linger_ms);
+    for (int i = 0; i < crew->nworkers && crew->workers != NULL; i++) {
+        if (crew->workers[i].watch >= 0)
+            close(crew->workers[i].watch);
+        free(crew->workers[i].functions);
+    }
+    free(crew->workers);
+    free(crew);
+}
+
+cadre_err cadre_crew_create(MPI_Comm comm, uint32_t generation,
+                            struct cadre_bells *bells, uint32_t bell_base,
+                            struct cadre_crew **crew, struct cadre_error *error)
+{
+    struct cadre_crew *c;
+    cadre_err err;
+
+    if ((c = calloc(1, sizeof *c)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    c->generation = generation;
+    c->bells = bells;
+    if ((err = cadre_socket_create(comm, on_sent, c, &c->socket, error)) !=
+        CADRE_OK)
+        goto fail;
+    c->nworkers = cadre_socket_peers(c->socket);
+    if ((c->workers = calloc((size_t)c->nworkers, sizeof *c->workers)) ==
+        NULL) {
+        err = cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+        goto fail;
+    }
+    for (int i = 0; i < c->nworkers; i++) {
+        c->workers[i].watch = -1;
+        c->workers[i].bell = bell_base + (uint32_t)i;
+    }
+    *crew = c;
+    return CADRE_OK;
+
+fail:
+    cadre_crew_destroy(c, 0);
+    return err;
+}
+
+cadre_err cadre_crew_greet(struct cadre_crew *crew, uint32_t spin_us,
+                           struct cadre_error *error)
+{
+    struct cadre_msg_hello hello = {
+        .version = CADRE_VERSION, .bell_fd = -1, .spin_us = spin_us};
+    struct cadre_process self;
+    cadre_err err;
+
+    cadre_process_self(&self);
+    memcpy(hello.host, self.host, sizeof hello.host);
+    hello.pid = self.pid;
+    hello.pid_namespace = self.pid_namespace;
+    if (crew->bells != NULL)
+        hello.bell_fd = cadre_bells_fd(crew->bells);
+    for (int i = 0; i < crew->nworkers; i++) {
+        hello.bell_base = crew->workers[i].bell;
+        err = cadre_hello_encode(&hello, crew->generation,
+                                 cadre_socket_buffer(crew->socket, i));
+        if (err != CADRE_OK)
+            return cadre_error_set(error, err, "out of memory");
+    }
+    return cadre_socket_flush(crew->socket, error);
+}
+
+/* From now on its death is noticed, if it is on this host. */
+static void watch(struct cadre_worker *w)
+{
+    struct cadre_process self;
+
+    cadre_process_self(&self);
+    if (!cadre_process_is_near(&self, &w->process))
+        return;
+    w->watch = cadre_process_watch(w->process.pid);
+}
+
+cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
+                                const struct cadre_frame *frame,
+                                struct cadre_error *error)
+{
+    struct cadre_worker *w = &crew->workers[peer];
+    struct cadre_msg_welcome msg;
+    cadre_err err;
+
+    if ((err = cadre_welcome_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    if (w->is_welcome)
+        return cadre_error_set(error, CADRE_EPROTO, "welcome came twice");
+    memcpy(w->process.host, msg.host, sizeof w->process.host);
+    w->process.pid = msg.pid;
+    w->process.pid_namespace = msg.pid_namespace;
+    w->has_bell = msg.has_bell != 0;
+    w->is_welcome = true;
+    watch(w);
+    cadre_log(CADRE_LOG_DEBUG, "worker %d of crew %u is process %d on %s", peer,
+              (unsigned)crew->generation, (int)msg.pid, w->process.host);
+    return CADRE_OK;
+}
+
+cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
+                               const struct cadre_frame *frame,
+                               struct cadre_error *error)
+{
+    struct cadre_msg_refuse msg;
+    cadre_err err;
+
+    if ((err = cadre_refuse_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    crew->refused = msg.err > CADRE_OK && msg.err <= CADRE_ECANCELLED
+                        ? (cadre_err)msg.err
+                        : CADRE_EPROTO;
+    cadre_error_set(&crew->refusal, crew->refused, "worker %d refuses: %s",
+                    peer, msg.text);
+    return CADRE_OK;
+}
+
+bool cadre_crew_is_complete(const struct cadre_crew *crew)
+{
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (!crew->workers[i].is_welcome)
+            return false;
+    }
+    return true;
+}
+
+void cadre_crew_say_bye(struct cadre_crew *crew)
+{
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (!crew->workers[i].is_lost)
+            cadre_bye_encode(crew->generation,
+                             cadre_socket_buffer(crew->socket, i));
+    }
+    cadre_socket_flush(crew->socket, NULL);
+}
+
+cadre_err cadre_worker_learns(struct cadre_worker *worker, uint32_t id,
+                              bool *knew)
+{
+    uint64_t bit = 1ull << (id % 64);
+
+    if (id / 64 >= worker->functions_max) {
+        uint32_t max = id / 64 + 1;
+        uint64_t *grown = realloc(worker->functions, max * sizeof *grown);
+
+        if (grown == NULL)
+            return CADRE_ENOMEM;
+        memset(grown + worker->functions_max, 0,
+               (max - worker->functions_max) * sizeof *grown);
+        worker->functions = grown;
+        worker->functions_max = max;
+    }
+    *knew = (worker->functions[id / 64] & bit) != 0;
+    worker->functions[id / 64] |= bit;
+    return CADRE_OK;
+}

@@ -1,0 +1,130 @@
+/* crew.h - gets crews of workers, and lets them go.
+ *
+ * The only module that manages processes with MPI. Two doors lead to a crew:
+ *
+ *   spawn   MPI_Comm_spawn starts new processes, with a fuse: everything that
+ *           can be checked is checked before, the call has a deadline, and what
+ *           was started in vain is ended.
+ *   carve   the other ranks of an SPMD start are workers already.
+ *
+ * Behind both is an intercommunicator with the controller alone on one side and
+ * the workers on the other. Whoever holds a crew does not see which door it
+ * came through.
+ *
+ * A crew's life: create (door) -> greet: HELLO to every worker, WELCOME from
+ * every worker -> work -> dismiss: BYE to every worker, the socket is freed,
+ * which is local: nobody waits for a worker that has died.
+ */
+#ifndef CADRE_RUNTIME_CREW_H
+#define CADRE_RUNTIME_CREW_H
+
+#include "bell.h"
+#include "host.h"
+#include "socket.h"
+
+/* One process of a crew, seen from the controller. */
+struct cadre_worker {
+    struct cadre_process process; /* known once it is welcome */
+    bool is_welcome;              /* WELCOME has come */
+    bool is_lost;                 /* it has ended, or speaks nonsense */
+    bool has_bell;                /* it can be woken */
+    int watch;                    /* cadre_process_watch(); -1: not near */
+    uint32_t bell;
+    void *team;          /* the farm's, while it works for one; else NULL */
+    uint64_t *functions; /* set of function ids it has been told */
+    uint32_t functions_max;
+};
+
+struct cadre_crew {
+    struct cadre_crew *next;
+    struct cadre_socket *socket;
+    struct cadre_bells *bells; /* borrowed; NULL: none */
+    uint32_t generation;
+    bool is_resident; /* carved: goes back to the others when let go */
+    int nworkers;
+    struct cadre_worker *workers;
+    cadre_err refused; /* a worker cannot work with this controller ... */
+    struct cadre_error refusal; /* ... and why */
+};
+
+/* How to start workers. */
+struct cadre_spawn {
+    const char *program; /* path or name (cadre_program_find); NULL: this one,
+                            with its own arguments */
+    int count;
+    const char *cwd; /* NULL: this one */
+    double timeout_s;
+    bool use_thread; /* a thread makes the blocking call, so that the deadline
+                        holds (needs MPI_THREAD_MULTIPLE) */
+    bool keep_environment; /* the transports were the program's choice */
+};
+
+/* The outcome of one MPI_Comm_spawn. */
+struct cadre_spawned {
+    MPI_Comm comm;  /* to the new processes */
+    char token[64]; /* in their environment, to find them again */
+    bool is_stuck;  /* the call did not come back: MPI cannot be ended */
+};
+
+/* The file that workers are to run: `name` itself if it has a slash, else
+ * looked for beside this program, where Cadre is installed, and in PATH. `path`
+ * is given: free(). CADRE_ENOTFOUND. */
+cadre_err cadre_program_find(const char *name, char **path,
+                             struct cadre_error *error);
+
+/* Start processes. Blocks, at most until the deadline. `*spawned` is set in any
+ * case.
+ *
+ * CADRE_ENOTFOUND  no such program or directory; nothing was started.
+ * CADRE_ESPAWN     MPI said no.
+ * CADRE_ETIMEOUT   it did not come back in time; what it started is ended.
+ */
+cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
+                           struct cadre_spawned *spawned,
+                           struct cadre_error *error);
+
+/* End the processes that carry `token`, on this host. */
+void cadre_crew_end_strays(const char *token);
+
+/* Is this process the child of a cadre_crew_spawn()? Then `*controller` says
+ * whose. */
+bool cadre_crew_is_spawned(struct cadre_process *controller);
+
+/* The intercommunicator between rank 0 of `comm` and all its other ranks.
+ * **Collective** over `comm`, which is not kept. */
+cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter,
+                           struct cadre_error *error);
+
+/* A crew behind `comm` (taken). Bells [bell_base, bell_base + workers) are its
+ * workers'. */
+cadre_err cadre_crew_create(MPI_Comm comm, uint32_t generation,
+                            struct cadre_bells *bells, uint32_t bell_base,
+                            struct cadre_crew **crew,
+                            struct cadre_error *error);
+/* NULL is allowed. Does not say BYE. */
+void cadre_crew_destroy(struct cadre_crew *crew, double linger_ms);
+
+/* Say HELLO to every worker. */
+cadre_err cadre_crew_greet(struct cadre_crew *crew, uint32_t spin_us,
+                           struct cadre_error *error);
+
+/* A WELCOME or REFUSE of worker `peer`. */
+cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
+                                const struct cadre_frame *frame,
+                                struct cadre_error *error);
+cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
+                               const struct cadre_frame *frame,
+                               struct cadre_error *error);
+
+/* Have all workers answered HELLO? */
+bool cadre_crew_is_complete(const struct cadre_crew *crew);
+
+/* Say BYE to every living worker. */
+void cadre_crew_say_bye(struct cadre_crew *crew);
+
+/* Has `worker` been told function `id`? After the call it counts as told.
+ * CADRE_ENOMEM. */
+cadre_err cadre_worker_learns(struct cadre_worker *worker, uint32_t id,
+                              bool *knew);
+
+#endif

@@ -1,0 +1,428 @@
+/* crew_spawn.c - the two doors: new processes, and ranks that are there
+ * already.
+ *
+ * MPI_Comm_spawn can hang for ever (a program that never calls MPI_Init; the
+ * runtime losing a child's connection), and no MPI function ends it. So it is
+ * called by a thread of its own, and whoever wants the workers waits for that
+ * thread at most until the deadline. After a deadline the thread stays behind
+ * with what it holds, the processes it started are found by a token in their
+ * environment and ended, and MPI can no longer be ended in an orderly way:
+ * `is_stuck`.
+ */
+#include "crew.h"
+
+#include "log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Set for spawned workers: "TOKEN PID PID_NAMESPACE HOST". */
+#define SPAWN_VARIABLE "CADRE_SPAWNED_BY"
+
+/* One call of MPI_Comm_spawn, shared by who waits and the thread that calls. */
+struct spawning {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done;
+    bool is_abandoned; /* nobody waits any more: the thread frees this */
+    char *program;
+    char **argv;
+    int count;
+    MPI_Info info;
+    int code;
+    MPI_Comm comm;
+};
+
+static bool is_executable(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+           access(path, X_OK) == 0;
+}
+
+/* `name` in folder `dir` (`len` characters), if it can be executed there. */
+static char *in_folder(const char *dir, size_t len, const char *name)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%.*s/%s", (int)len, dir, name) < 0)
+        return NULL;
+    if (is_executable(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    char *found = NULL;
+
+    while (path != NULL && *path != '\0' && found == NULL) {
+        size_t len = strcspn(path, ":");
+
+        if (len > 0)
+            found = in_folder(path, len, name);
+        path += len + (path[len] == ':');
+    }
+    return found;
+}
+
+static char *this_program(void)
+{
+    return realpath("/proc/self/exe", NULL);
+}
+
+static char *beside_this_program(const char *name)
+{
+    char *self = this_program();
+    char *slash = self != NULL ? strrchr(self, '/') : NULL;
+    char *found = NULL;
+
+    if (slash != NULL)
+        found = in_folder(self, (size_t)(slash - self), name);
+    free(self);
+    return found;
+}
+
+cadre_err cadre_program_find(const char *name, char **path,
+                             struct cadre_error *error)
+{
+    char *found = NULL;
+
+    if (strchr(name, '/') != NULL) {
+        if (is_executable(name))
+            found = realpath(name, NULL);
+    } else if ((found = beside_this_program(name)) == NULL &&
+               (found = in_folder(CADRE_BINDIR, strlen(CADRE_BINDIR), name)) ==
+                   NULL) {
+        found = in_path(name);
+    }
+    if (found == NULL)
+        return cadre_error_set(error, CADRE_ENOTFOUND,
+                               "worker program '%s' %s: check the path, or "
+                               "leave it out to run this program",
+                               name,
+                               strchr(name, '/') != NULL
+                                   ? "does not exist or cannot be executed"
+                                   : "is not beside this program, where Cadre "
+                                     "is installed, or in PATH");
+    *path = found;
+    return CADRE_OK;
+}
+
+/* This program's arguments after the first, as the kernel keeps them. */
+static char **own_arguments(void)
+{
+    FILE *f = fopen("/proc/self/cmdline", "r");
+    char **argv = calloc(1, sizeof *argv);
+    size_t n = 0, size = 0;
+    char *line = NULL;
+
+    while (f != NULL && argv != NULL && getdelim(&line, &size, 0, f) > 0) {
+        char **grown = realloc(argv, (n + 2) * sizeof *argv);
+
+        if (grown == NULL)
+            break;
+        argv = grown;
+        argv[n++] = line;
+        argv[n] = NULL;
+        line = NULL;
+        size = 0;
+    }
+    free(line);
+    if (f != NULL)
+        fclose(f);
+    if (n > 0) { /* MPI wants them without the program's name */
+        free(argv[0]);
+        memmove(argv, argv + 1, n * sizeof *argv);
+    }
+    return argv;
+}
+
+static void free_spawning(struct spawning *s)
+{
+    if (s == NULL)
+        return;
+    if (s->info != MPI_INFO_NULL)
+        MPI_Info_free(&s->info);
+    for (char **a = s->argv; a != NULL && *a != NULL; a++)
+        free(*a);
+    free(s->argv);
+    free(s->program);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static void make_token(char token[64])
+{
+    static _Atomic unsigned counter;
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    snprintf(token, 64, "cadre-%ld-%u-%lx%lx", (long)getpid(),
+             atomic_fetch_add(&counter, 1), (unsigned long)t.tv_sec,
+             (unsigned long)t.tv_nsec);
+}
+
+static void put_environment(struct spawning *s, const struct cadre_spawn *spawn,
+                            const char *token)
+{
+    struct cadre_process self;
+    char text[512];
+
+    cadre_process_self(&self);
+    snprintf(text, sizeof text, "%s=%s %d %llu %s%s", SPAWN_VARIABLE, token,
+             (int)self.pid, (unsigned long long)self.pid_namespace, self.host,
+             spawn->keep_environment ? "\nCADRE_KEEP_MPI_ENVIRONMENT=1" : "");
+    MPI_Info_set(s->info, "env", text);
+}
+
+static struct spawning *new_spawning(const struct cadre_spawn *spawn,
+                                     const char *token)
+{
+    struct spawning *s = calloc(1, sizeof *s);
+    char cwd[4096];
+
+    if (s == NULL)
+        return NULL;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    s->comm = MPI_COMM_NULL;
+    s->info = MPI_INFO_NULL;
+    s->count = spawn->count;
+    if (spawn->program == NULL) {
+        s->program = this_program();
+        s->argv = own_arguments();
+    } else {
+        s->program = strdup(spawn->program);
+    }
+    if (s->program == NULL || MPI_Info_create(&s->info) != MPI_SUCCESS) {
+        free_spawning(s);
+        return NULL;
+    }
+    put_environment(s, spawn, token);
+    MPI_Info_set(s->info, "bind_to", "none");
+    /* Slots are counted by us: mpirun's own count would refuse more workers
+     * than cores, and a refused spawn can leave it damaged. */
+    if (getenv("OMPI_MCA_rmaps_base_oversubscribe") == NULL)
+        MPI_Info_set(s->info, "map_by", "slot:OVERSUBSCRIBE");
+    if (spawn->cwd != NULL && realpath(spawn->cwd, cwd) != NULL)
+        MPI_Info_set(s->info, "wdir", cwd);
+    else if (getcwd(cwd, sizeof cwd) != NULL)
+        MPI_Info_set(s->info, "wdir", cwd);
+    return s;
+}
+
+/* On a communicator of its own: errors come back, and whatever error handler the
+ * program has chosen for its communicators stays. */
+static int spawn_alone(struct spawning *s)
+{
+    MPI_Comm self;
+    int code = MPI_Comm_dup(MPI_COMM_SELF, &self);
+
+    if (code != MPI_SUCCESS)
+        return code;
+    MPI_Comm_set_errhandler(self, MPI_ERRORS_RETURN);
+    code = MPI_Comm_spawn(s->program, s->argv != NULL ? s->argv : MPI_ARGV_NULL,
+                          s->count, s->info, 0, self, &s->comm,
+                          MPI_ERRCODES_IGNORE);
+    MPI_Comm_free(&self);
+    return code;
+}
+
+static void *call_spawn(void *arg)
+{
+    struct spawning *s = arg;
+    bool is_abandoned;
+    int code = spawn_alone(s);
+
+    pthread_mutex_lock(&s->lock);
+    s->code = code;
+    s->is_done = true;
+    is_abandoned = s->is_abandoned;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    if (is_abandoned)
+        free_spawning(s);
+    return NULL;
+}
+
+/* Wait for the calling thread; false: the deadline passed and the thread now
+ * owns `s`. */
+static bool wait_for_spawn(struct spawning *s, double timeout_s)
+{
+    struct timespec until;
+    bool is_done;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)timeout_s;
+    until.tv_nsec += (long)((timeout_s - (double)(time_t)timeout_s) * 1e9);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&s->lock);
+    while (!s->is_done &&
+           pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0) {
+    }
+    is_done = s->is_done;
+    s->is_abandoned = !is_done;
+    pthread_mutex_unlock(&s->lock);
+    return is_done;
+}
+
+static cadre_err check_folder(const char *cwd, struct cadre_error *error)
+{
+    struct stat st;
+
+    if (cwd == NULL)
+        return CADRE_OK;
+    if (stat(cwd, &st) != 0)
+        return cadre_error_set(
+            error, CADRE_ENOTFOUND,
+            "working directory '%s': %s: create it, or leave "
+            "cwd out",
+            cwd, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return cadre_error_set(error, CADRE_ENOTFOUND,
+                               "working directory '%s' is not a folder", cwd);
+    return CADRE_OK;
+}
+
+static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn,
+                           struct cadre_spawned *spawned)
+{
+    pthread_t thread;
+
+    if (!spawn->use_thread ||
+        pthread_create(&thread, NULL, call_spawn, s) != 0) {
+        call_spawn(s);
+        return CADRE_OK;
+    }
+    pthread_detach(thread);
+    if (wait_for_spawn(s, spawn->timeout_s))
+        return CADRE_OK;
+    spawned->is_stuck = true;
+    return CADRE_ETIMEOUT;
+}
+
+cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
+                           struct cadre_spawned *spawned,
+                           struct cadre_error *error)
+{
+    struct spawning *s;
+    cadre_err err;
+
+    *spawned = (struct cadre_spawned){.comm = MPI_COMM_NULL};
+    make_token(spawned->token);
+    if ((err = check_folder(spawn->cwd, error)) != CADRE_OK)
+        return err;
+    if (spawn->program != NULL && !is_executable(spawn->program))
+        return cadre_error_set(error, CADRE_ENOTFOUND,
+                               "worker program '%s' cannot be executed",
+                               spawn->program);
+    if ((s = new_spawning(spawn, spawned->token)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    cadre_log(CADRE_LOG_INFO, "starting %d workers of %s", s->count,
+              s->program);
+    if (make_call(s, spawn, spawned) == CADRE_ETIMEOUT) {
+        cadre_crew_end_strays(spawned->token);
+        return cadre_error_set(
+            error, CADRE_ETIMEOUT,
+            "%d workers of '%s' did not start within %g s: is it a program "
+            "that "
+            "calls cadre_init()? If it is, start this one with 'cadre run' or "
+            "alone, or raise spawn_timeout_s",
+            spawn->count,
+            spawn->program != NULL ? spawn->program : "this program",
+            spawn->timeout_s);
+    }
+    spawned->comm = s->comm;
+    err = cadre_mpi_err(s->code, "MPI_Comm_spawn", error);
+    free_spawning(s);
+    if (err == CADRE_OK)
+        return CADRE_OK;
+    return cadre_error_prefix(error, CADRE_ESPAWN,
+                              "%d workers could not be started (start the "
+                              "program with 'cadre run', or ask for fewer): ",
+                              spawn->count);
+}
+
+/* Does the environment of process `pid` hold `token`? */
+static bool carries(long pid, const char *token)
+{
+    char path[64], text[65536];
+    FILE *f;
+    size_t len;
+
+    snprintf(path, sizeof path, "/proc/%ld/environ", pid);
+    if ((f = fopen(path, "r")) == NULL)
+        return false;
+    len = fread(text, 1, sizeof text, f);
+    fclose(f);
+    return memmem(text, len, token, strlen(token)) != NULL;
+}
+
+void cadre_crew_end_strays(const char *token)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+
+    if (proc == NULL)
+        return;
+    while ((entry = readdir(proc)) != NULL) {
+        long pid = strtol(entry->d_name, NULL, 10);
+
+        if (pid <= 1 || pid == (long)getpid() || !carries(pid, token))
+            continue;
+        cadre_log(CADRE_LOG_INFO, "ending process %ld, started in vain", pid);
+        kill((pid_t)pid, SIGKILL);
+    }
+    closedir(proc);
+}
+
+bool cadre_crew_is_spawned(struct cadre_process *controller)
+{
+    const char *text = getenv(SPAWN_VARIABLE);
+    unsigned long long name_space;
+    int pid;
+
+    memset(controller, 0, sizeof *controller);
+    if (text == NULL || sscanf(text, "%*63s %d %llu %63s", &pid, &name_space,
+                               controller->host) != 3)
+        return false;
+    controller->pid = pid;
+    controller->pid_namespace = name_space;
+    return true;
+}
+
+cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter,
+                           struct cadre_error *error)
+{
+    MPI_Comm side = MPI_COMM_NULL;
+    cadre_err err;
+    int rank;
+
+    MPI_Comm_rank(comm, &rank);
+    err = cadre_mpi_err(MPI_Comm_split(comm, rank == 0 ? 0 : 1, rank, &side),
+                        "split of the world", error);
+    if (err == CADRE_OK)
+        err = cadre_mpi_err(
+            MPI_Intercomm_create(side, 0, comm, rank == 0 ? 1 : 0, 77, inter),
+            "intercommunicator", error);
+    if (side != MPI_COMM_NULL)
+        MPI_Comm_free(&side);
+    return err;
+}

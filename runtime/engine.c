@@ -1,0 +1,546 @@
+/* engine.c - progress: poll, spin, sleep; and the crews it serves. */
+#include "engine.h"
+
+#include "log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    SPIN_US = 1000,      /* poll this long before sleeping: a shorter phase is
+                            used up while descheduled where processes share
+                            cores, and the sleeper then costs more than it saves */
+    SPIN_FEW = 200,      /* empty polls before giving others the core */
+    NAP_US = 50,         /* between polls while MPI has a message under way */
+    POLL_MS = 2,         /* between polls where there is no bell */
+    CHECK_MS = 100,      /* between looks for dead workers */
+    EXPECTED_US = 300,   /* results further away than this: sleep at once */
+    IDLE_CHECK_MS = 1000 /* of the background thread when nothing runs */
+};
+
+static const uint64_t US = 1000, MS = 1000000;
+
+struct cadre_sched_list {
+    struct cadre_sched_list *next;
+    const struct cadre_sched *sched;
+};
+
+void cadre_engine_lock(struct cadre_engine *engine)
+{
+    atomic_fetch_add(&engine->wanting, 1);
+    pthread_mutex_lock(&engine->lock);
+    atomic_fetch_sub(&engine->wanting, 1);
+}
+
+void cadre_engine_unlock(struct cadre_engine *engine)
+{
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* --- what comes in ------------------------------------------------------- */
+
+void cadre_engine_lose(struct cadre_engine *engine, struct cadre_worker *worker)
+{
+    if (worker->is_lost)
+        return;
+    worker->is_lost = true;
+    if (worker->team != NULL)
+        engine->events->on_lost(worker);
+}
+
+/* One frame of worker `peer`; an error means that it cannot be trusted. */
+static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
+                          int peer, const struct cadre_frame *frame,
+                          struct cadre_error *error)
+{
+    struct cadre_worker *w = &crew->workers[peer];
+
+    if (frame->generation != crew->generation)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a frame of another generation");
+    switch (frame->type) {
+    case CADRE_FRAME_WELCOME:
+        return cadre_crew_on_welcome(crew, peer, frame, error);
+    case CADRE_FRAME_REFUSE:
+        return cadre_crew_on_refuse(crew, peer, frame, error);
+    case CADRE_FRAME_RESULTS:
+        if (w->team != NULL)
+            e->events->on_results(w, frame);
+        return CADRE_OK;
+    case CADRE_FRAME_HELLO:
+    case CADRE_FRAME_FUNCTION:
+    case CADRE_FRAME_BATCH:
+    case CADRE_FRAME_BYE:
+        break;
+    }
+    return cadre_error_set(error, CADRE_EPROTO,
+                           "a frame that only controllers send");
+}
+
+static void on_message(struct cadre_engine *e, struct cadre_crew *crew,
+                       const struct cadre_message *message)
+{
+    const unsigned char *at = message->data;
+    size_t left = message->len;
+    struct cadre_error error = {""};
+    struct cadre_frame frame;
+    cadre_err err = CADRE_OK;
+
+    while (left > 0 && err == CADRE_OK) {
+        err = cadre_frame_decode(at, left, &frame, &error);
+        if (err == CADRE_OK)
+            err = on_frame(e, crew, message->peer, &frame, &error);
+        if (err == CADRE_OK) {
+            at += frame.len;
+            left -= frame.len;
+        }
+    }
+    if (err == CADRE_OK)
+        return;
+    cadre_log(CADRE_LOG_WARN, "worker %d of crew %u: %s", message->peer,
+              (unsigned)crew->generation, error.text);
+    if (crew->refused == CADRE_OK) {
+        crew->refused = err;
+        crew->refusal = error;
+    }
+    cadre_engine_lose(e, &crew->workers[message->peer]);
+}
+
+/* Take every message that has arrived, and send what follows from them. */
+static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
+{
+    struct cadre_message message;
+    bool moved = false;
+
+    while (cadre_socket_receive(crew->socket, &message)) {
+        on_message(e, crew, &message);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Workers that ended without a word. */
+static void check_workers(struct cadre_engine *e)
+{
+    e->next_check_ns = cadre_now_ns() + CHECK_MS * MS;
+    for (struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
+        for (int i = 0; i < c->nworkers; i++) {
+            struct cadre_worker *w = &c->workers[i];
+
+            if (!w->is_lost && cadre_process_has_ended(w->watch, 0))
+                cadre_engine_lose(e, w);
+        }
+    }
+}
+
+static bool progress(struct cadre_engine *e)
+{
+    bool moved = false;
+
+    for (struct cadre_crew *c = e->crews; c != NULL; c = c->next)
+        moved |= poll_crew(e, c);
+    return moved;
+}
+
+void cadre_engine_poll(struct cadre_engine *engine)
+{
+    while (progress(engine)) {
+    }
+}
+
+/* --- waiting ------------------------------------------------------------- */
+
+/* When the farms expect the next results; UINT64_MAX: nobody knows. */
+static uint64_t expected_ns(const struct cadre_engine *e)
+{
+    uint64_t soonest = UINT64_MAX;
+
+    for (const struct cadre_sched_list *l = e->scheds; l != NULL; l = l->next) {
+        uint64_t t = cadre_sched_next_results_ns(l->sched);
+
+        soonest = t < soonest ? t : soonest;
+    }
+    return soonest;
+}
+
+static bool has_work(const struct cadre_engine *e)
+{
+    for (const struct cadre_sched_list *l = e->scheds; l != NULL; l = l->next) {
+        if (cadre_sched_running(l->sched) > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_busy(const struct cadre_engine *e)
+{
+    for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
+        if (cadre_socket_is_busy(c->socket))
+            return true;
+    }
+    return false;
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
+
+    nanosleep(&t, NULL);
+}
+
+/* Sleep until something arrives, at most `limit_ns`. The lock is let go. */
+static void sleep_at_bell(struct cadre_engine *e, uint64_t limit_ns)
+{
+    uint32_t ticket;
+
+    if (!e->all_have_bells && limit_ns > POLL_MS * MS)
+        limit_ns = POLL_MS * MS;
+    if (e->bells == NULL) {
+        cadre_engine_unlock(e);
+        nap(limit_ns < POLL_MS * MS ? limit_ns : POLL_MS * MS);
+        cadre_engine_lock(e);
+        return;
+    }
+    ticket = cadre_bell_prepare(e->bells, 0);
+    if (!progress(e)) {
+        cadre_engine_unlock(e);
+        cadre_bell_sleep(e->bells, 0, ticket, limit_ns);
+        cadre_engine_lock(e);
+    }
+    cadre_bell_awake(e->bells, 0);
+}
+
+/* Let other threads have the lock, and other processes the core. */
+static void give_way(struct cadre_engine *e, unsigned empty)
+{
+    cadre_engine_unlock(e);
+    if (empty > SPIN_FEW || atomic_load(&e->wanting) > 0)
+        sched_yield();
+    cadre_engine_lock(e);
+}
+
+/* How a driver has waited since something last happened. */
+struct patience {
+    unsigned empty;    /* polls that found nothing */
+    uint64_t since_ns; /* the first of them */
+};
+
+/* Nothing has arrived: wait a little, in the way that fits. */
+static void wait_a_little(struct cadre_engine *e, struct patience *p,
+                          uint64_t deadline_ns)
+{
+    uint64_t now = cadre_now_ns();
+    uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+    uint64_t limit = left < CHECK_MS * MS ? left : CHECK_MS * MS;
+    uint64_t expected;
+
+    if (p->empty++ == 0)
+        p->since_ns = now;
+    if (now >= e->next_check_ns)
+        check_workers(e);
+    if (is_busy(e)) {
+        if (now - p->since_ns > SPIN_US * US) {
+            cadre_engine_unlock(e);
+            nap(NAP_US * US);
+            cadre_engine_lock(e);
+        } else {
+            give_way(e, p->empty);
+        }
+        return;
+    }
+    expected = expected_ns(e);
+    if (now - p->since_ns > SPIN_US * US ||
+        (expected != UINT64_MAX && expected > now + EXPECTED_US * US))
+        sleep_at_bell(e, limit);
+    else
+        give_way(e, p->empty);
+}
+
+static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
+                  uint64_t deadline_ns)
+{
+    struct patience patience = {0};
+
+    if (e->bells != NULL)
+        cadre_bell_awake(e->bells, 0); /* we look ourselves: no need to ring */
+    while (!done(arg)) {
+        if (progress(e)) {
+            patience.empty = 0;
+            if (e->waiters > 1)
+                pthread_cond_broadcast(&e->changed);
+            continue;
+        }
+        if (deadline_ns != UINT64_MAX && cadre_now_ns() >= deadline_ns)
+            break;
+        wait_a_little(e, &patience, deadline_ns);
+    }
+}
+
+/* Another thread drives: sleep until it has news, a moment at most. */
+static void wait_for_driver(struct cadre_engine *e)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += CHECK_MS * (long)MS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&e->changed, &e->lock, &until);
+}
+
+/* The last thread that waits leaves: the background thread, if it sleeps at the
+ * bell, must be rung again for what comes from now on. */
+static void hand_over(struct cadre_engine *e)
+{
+    if (e->background_waits)
+        pthread_cond_signal(&e->quiet);
+    if (e->background_sleeps && has_work(e)) {
+        cadre_bell_prepare(e->bells, 0);
+        progress(e);
+    }
+}
+
+bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
+                       void *arg, uint64_t deadline_ns)
+{
+    bool is_done;
+
+    engine->waiters++;
+    while (!(is_done = done(arg)) &&
+           (deadline_ns == UINT64_MAX || cadre_now_ns() < deadline_ns)) {
+        if (engine->is_driving) {
+            wait_for_driver(engine);
+            continue;
+        }
+        engine->is_driving = true;
+        drive(engine, done, arg, deadline_ns);
+        engine->is_driving = false;
+        if (engine->waiters > 1)
+            pthread_cond_broadcast(&engine->changed);
+    }
+    if (--engine->waiters == 0)
+        hand_over(engine);
+    return is_done;
+}
+
+/* The background thread: asleep at the bell; woken while nobody waits, it takes
+ * what has come. */
+static void *run_background(void *arg)
+{
+    struct cadre_engine *e = arg;
+
+    cadre_engine_lock(e);
+    while (!e->is_closed) {
+        uint64_t limit = (has_work(e) ? CHECK_MS : IDLE_CHECK_MS) * MS;
+
+        if (e->waiters > 0) {
+            e->background_waits = true;
+            pthread_cond_wait(&e->quiet, &e->lock);
+            e->background_waits = false;
+            continue;
+        }
+        e->background_sleeps = true;
+        sleep_at_bell(e, is_busy(e) ? NAP_US * US : limit);
+        e->background_sleeps = false;
+        if (e->waiters > 0)
+            continue;
+        cadre_engine_poll(e);
+        if (cadre_now_ns() >= e->next_check_ns)
+            check_workers(e);
+    }
+    cadre_engine_unlock(e);
+    return NULL;
+}
+
+/* --- farms and crews ----------------------------------------------------- */
+
+cadre_err cadre_engine_add_sched(struct cadre_engine *engine,
+                                 const struct cadre_sched *sched)
+{
+    struct cadre_sched_list *l = malloc(sizeof *l);
+
+    if (l == NULL)
+        return CADRE_ENOMEM;
+    *l = (struct cadre_sched_list){.next = engine->scheds, .sched = sched};
+    engine->scheds = l;
+    return CADRE_OK;
+}
+
+void cadre_engine_remove_sched(struct cadre_engine *engine,
+                               const struct cadre_sched *sched)
+{
+    struct cadre_sched_list **at = &engine->scheds;
+
+    while (*at != NULL && (*at)->sched != sched)
+        at = &(*at)->next;
+    if (*at != NULL) {
+        struct cadre_sched_list *gone = *at;
+
+        *at = gone->next;
+        free(gone);
+    }
+}
+
+/* `count` bells in a row; 0 if there are none left (then these workers poll).
+ */
+static uint32_t take_bells(struct cadre_engine *e, int count)
+{
+    int run = 0;
+
+    if (e->bells == NULL)
+        return 0;
+    for (uint32_t i = 1; i < CADRE_BELLS_MAX; i++) {
+        run = e->bell_used[i] ? 0 : run + 1;
+        if (run == count) {
+            uint32_t base = i + 1 - (uint32_t)count;
+
+            memset(&e->bell_used[base], 1, (size_t)count);
+            return base;
+        }
+    }
+    return 0;
+}
+
+static void give_bells_back(struct cadre_engine *e,
+                            const struct cadre_crew *crew)
+{
+    if (crew->bells != NULL && crew->nworkers > 0)
+        memset(&e->bell_used[crew->workers[0].bell], 0, (size_t)crew->nworkers);
+}
+
+static void look_for_bells(struct cadre_engine *e)
+{
+    e->all_have_bells = e->bells != NULL;
+    for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
+        for (int i = 0; i < c->nworkers; i++)
+            e->all_have_bells &=
+                c->workers[i].has_bell || c->workers[i].is_lost;
+    }
+}
+
+static bool has_answered(void *arg)
+{
+    const struct cadre_crew *crew = arg;
+
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (crew->workers[i].is_lost)
+            return true;
+    }
+    return crew->refused != CADRE_OK || cadre_crew_is_complete(crew);
+}
+
+static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
+                               uint64_t deadline_ns, struct cadre_error *error)
+{
+    if (!cadre_engine_wait(e, has_answered, crew, deadline_ns))
+        return cadre_error_set(
+            error, CADRE_ETIMEOUT,
+            "the workers started but did not answer in time: does the worker "
+            "program call cadre_init()?");
+    if (crew->refused != CADRE_OK) {
+        *error = crew->refusal;
+        return crew->refused;
+    }
+    if (!cadre_crew_is_complete(crew))
+        return cadre_error_set(error, CADRE_ESPAWN,
+                               "a worker ended while it was greeted");
+    return CADRE_OK;
+}
+
+cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
+                                uint64_t deadline_ns, struct cadre_crew **crew,
+                                struct cadre_error *error)
+{
+    struct cadre_crew *c;
+    uint32_t base;
+    int n = 0;
+    cadre_err err;
+
+    MPI_Comm_remote_size(comm, &n);
+    base = take_bells(engine, n);
+    err = cadre_crew_create(comm, ++engine->last_generation,
+                            base > 0 ? engine->bells : NULL, base, &c, error);
+    if (err != CADRE_OK)
+        return err;
+    c->next = engine->crews;
+    engine->crews = c;
+    look_for_bells(engine);
+    err = cadre_crew_greet(c, SPIN_US, error);
+    if (err == CADRE_OK)
+        err = await_welcome(engine, c, deadline_ns, error);
+    if (err != CADRE_OK) {
+        cadre_engine_dismiss(engine, c);
+        return err;
+    }
+    look_for_bells(engine);
+    *crew = c;
+    return CADRE_OK;
+}
+
+void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew)
+{
+    enum { LINGER_MS = 500 };
+    struct cadre_crew **at = &engine->crews;
+
+    while (*at != NULL && *at != crew)
+        at = &(*at)->next;
+    assert(*at == crew);
+    *at = crew->next;
+    cadre_crew_say_bye(crew);
+    give_bells_back(engine, crew);
+    cadre_crew_destroy(crew, LINGER_MS);
+    look_for_bells(engine);
+}
+
+void cadre_engine_destroy(struct cadre_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    if (engine->has_background) {
+        cadre_engine_lock(engine);
+        engine->is_closed = true;
+        pthread_cond_broadcast(&engine->quiet);
+        cadre_engine_unlock(engine);
+        /* It may be about to sleep: ring until it has seen the flag. */
+        cadre_bell_prepare(engine->bells, 0);
+        cadre_bell_ring(engine->bells, 0);
+        pthread_join(engine->background, NULL);
+    }
+    assert(engine->crews == NULL && engine->scheds == NULL);
+    cadre_bells_destroy(engine->bells);
+    pthread_cond_destroy(&engine->quiet);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+cadre_err cadre_engine_create(int thread_level,
+                              const struct cadre_engine_events *events,
+                              struct cadre_engine **engine,
+                              struct cadre_error *error)
+{
+    struct cadre_engine *e = calloc(1, sizeof *e);
+
+    if (e == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->changed, NULL);
+    pthread_cond_init(&e->quiet, NULL);
+    e->thread_level = thread_level;
+    e->events = events;
+    if (cadre_bells_create(&e->bells) != CADRE_OK)
+        cadre_log(CADRE_LOG_INFO, "no shared memory for bells: polling");
+    e->all_have_bells = e->bells != NULL;
+    e->has_background =
+        thread_level == MPI_THREAD_MULTIPLE && e->bells != NULL &&
+        pthread_create(&e->background, NULL, run_background, e) == 0;
+    *engine = e;
+    return CADRE_OK;
+}

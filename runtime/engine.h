@@ -1,0 +1,107 @@
+/* engine.h - one process's runtime: its crews, and who moves things along.
+ *
+ * Everything of a controller hangs on one engine, behind one lock. MPI is
+ * called under that lock only (but for the thread that spawns).
+ *
+ * Who drives: a thread that waits for something (cadre_engine_wait) makes
+ * progress itself, so that no hand-over stands between a result and the one who
+ * wants it; a second one sleeps until the first has something for it or leaves.
+ * When nobody waits, a background thread sleeps at the bell and is woken by
+ * whatever comes in. It needs MPI_THREAD_MULTIPLE; with less, things move only
+ * inside Cadre's functions.
+ *
+ * How to wait: poll for a while, then sleep at the bell. Where the schedulers
+ * expect nothing soon (a batch takes milliseconds), sleep at once, so that a
+ * waiting controller leaves the cores to its workers.
+ */
+#ifndef CADRE_RUNTIME_ENGINE_H
+#define CADRE_RUNTIME_ENGINE_H
+
+#include "crew.h"
+#include "sched.h"
+
+#include <pthread.h>
+
+/* Whom the engine tells what happens to a worker: the owner of its team. Called
+ * under the lock. */
+struct cadre_engine_events {
+    void (*on_results)(struct cadre_worker *worker,
+                       const struct cadre_frame *frame);
+    void (*on_lost)(struct cadre_worker *worker); /* it is gone */
+};
+
+struct cadre_engine {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* something arrived, or the driver left */
+    pthread_cond_t quiet;   /* nobody waits any more */
+    _Atomic int wanting;    /* threads about to take the lock */
+
+    int thread_level; /* of MPI */
+    bool keep_environment;
+    bool is_stuck;  /* a spawn never came back: MPI cannot be ended */
+    bool is_closed; /* finalize has begun */
+
+    struct cadre_bells *bells; /* NULL: polling only */
+    uint8_t bell_used[CADRE_BELLS_MAX];
+    uint32_t last_generation;
+    struct cadre_crew *crews;
+    bool all_have_bells; /* every worker can wake us */
+    const struct cadre_engine_events *events;
+
+    struct cadre_sched_list *scheds; /* of the farms; see engine.c */
+
+    bool is_driving; /* a thread is in the loop */
+    int waiters;     /* threads in cadre_engine_wait() */
+    pthread_t background;
+    bool has_background;
+    bool background_sleeps; /* at the bell */
+    bool background_waits;  /* for `quiet` */
+    uint64_t next_check_ns; /* look for dead workers then */
+};
+
+/* `*engine` is given. Needs MPI. */
+cadre_err cadre_engine_create(int thread_level,
+                              const struct cadre_engine_events *events,
+                              struct cadre_engine **engine,
+                              struct cadre_error *error);
+/* Ends the background thread; crews must be gone. */
+void cadre_engine_destroy(struct cadre_engine *engine);
+
+void cadre_engine_lock(struct cadre_engine *engine);
+void cadre_engine_unlock(struct cadre_engine *engine);
+
+/* Drive, or wait for who does, until `done(arg)` or until `deadline_ns` on
+ * cadre_now_ns()'s clock (UINT64_MAX: none). Called with the lock held, which
+ * is let go in between; returns what done() said last. */
+bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
+                       void *arg, uint64_t deadline_ns);
+
+/* The rest is called with the lock held. */
+
+/* Take what has arrived, without waiting. */
+void cadre_engine_poll(struct cadre_engine *engine);
+
+/* Consider `sched` when deciding how to wait. CADRE_ENOMEM. */
+cadre_err cadre_engine_add_sched(struct cadre_engine *engine,
+                                 const struct cadre_sched *sched);
+void cadre_engine_remove_sched(struct cadre_engine *engine,
+                               const struct cadre_sched *sched);
+
+/* Make a crew of the workers behind `comm` (taken) and greet them; wait until
+ * all have answered or `deadline_ns`.
+ *
+ * CADRE_EVERSION, CADRE_EPROTO  a worker refused, or spoke nonsense.
+ * CADRE_ETIMEOUT                not all have answered.
+ */
+cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
+                                uint64_t deadline_ns, struct cadre_crew **crew,
+                                struct cadre_error *error);
+
+/* Say BYE to the crew and forget it. */
+void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew);
+
+/* `worker` has ended or cannot be trusted: its owner is told, once. */
+void cadre_engine_lose(struct cadre_engine *engine,
+                       struct cadre_worker *worker);
+
+#endif

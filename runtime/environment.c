@@ -1,0 +1,69 @@
+/* environment.c - Open MPI's settings, each with its reason.
+ *
+ * See docs/design.md, 'Open MPI'. Whatever the user has set stays.
+ */
+#include "environment.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct setting {
+    const char *name;
+    const char *value;
+};
+
+static const struct setting settings[] = {
+    /* Without it the runtime's event loop (libevent with epoll) loses the
+     * connection of a new child now and then, and MPI_Comm_spawn hangs
+     * (openpmix issue 2735). */
+    {"EVENT_NOEPOLL", "1"},
+    /* A process that dies takes nobody with it. */
+    {"OMPI_MCA_orte_enable_recovery", "1"},
+    {"OMPI_MCA_orte_abort_on_non_zero_status", "0"},
+    /* We count slots ourselves; a spawn refused by mpirun can damage it. */
+    {"OMPI_MCA_rmaps_base_oversubscribe", "1"},
+    /* Its binding of spawned processes is uneven. */
+    {"OMPI_MCA_hwloc_base_binding_policy", "none"},
+    /* Children that never reach MPI_Init: the outer fuse; ours is shorter. */
+    {"OMPI_MCA_pmix_base_exchange_timeout", "240"},
+    /* Its help texts arrive garbled otherwise. */
+    {"OMPI_MCA_orte_base_help_aggregate", "0"},
+    /* UCX carries messages to spawned processes through shared memory, ten
+     * times faster than anything else here, and survives the death of a peer.
+     * Where it is missing, ob1 is taken. */
+    {"OMPI_MCA_pml", "ucx,ob1"},
+    {"OMPI_MCA_pml_ucx_tls", "any"},
+    {"OMPI_MCA_pml_ucx_devices", "any"},
+    {"OMPI_MCA_btl", "self,vader,tcp"},
+    {"OMPI_MCA_mtl", "^ofi,psm,psm2"},
+    {"OMPI_MCA_osc", "ucx"},
+};
+
+/* Is there a fabric for UCX to choose? Then its choice is better than ours. */
+static bool has_fast_fabric(void)
+{
+    return access("/sys/class/infiniband", F_OK) == 0 ||
+           access("/sys/class/cxi", F_OK) == 0;
+}
+
+void cadre_environment_set(void)
+{
+    if (getenv("CADRE_KEEP_MPI_ENVIRONMENT") != NULL)
+        return;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        setenv(settings[i].name, settings[i].value, 0);
+    if (!has_fast_fabric())
+        setenv("UCX_TLS", "posix,sysv,cma,self,tcp", 0);
+    setenv("UCX_WARN_UNUSED_ENV_VARS", "n", 0);
+    if (geteuid() == 0) { /* containers; mpirun would refuse */
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
+    }
+}
+
+bool cadre_environment_is_risky(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") != NULL &&
+           getenv("EVENT_NOEPOLL") == NULL;
+}

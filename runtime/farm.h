@@ -1,0 +1,93 @@
+/* farm.h - one object's queue and teams: where decisions become messages.
+ *
+ * A farm has a scheduler of its own and the workers it was given. It turns the
+ * scheduler's actions into frames, and frames into the scheduler's events. What
+ * a job's arguments and results are it does not know: the job packs and unpacks
+ * itself.
+ *
+ * All functions are called under the engine's lock but create, close and
+ * destroy.
+ */
+#ifndef CADRE_RUNTIME_FARM_H
+#define CADRE_RUNTIME_FARM_H
+
+#include "engine.h"
+#include "function.h"
+
+struct cadre_farm;
+struct cadre_job;
+
+/* Tasks of a job that failed, all in the same way. Lent during the call. */
+struct cadre_fault {
+    uint64_t first;
+    uint64_t count;
+    cadre_err err;
+    int kind;         /* the function's own number */
+    const char *text; /* with where it happened */
+};
+
+/* What a job can do, called under the engine's lock. */
+struct cadre_job_ops {
+    /* Append the arguments of tasks [first, first + count). CADRE_ENOMEM. */
+    cadre_err (*pack)(struct cadre_job *job, uint64_t first, uint64_t count,
+                      struct cadre_buffer *buffer);
+    /* Take the outputs of these tasks; an error makes them fail. */
+    cadre_err (*unpack)(struct cadre_job *job, uint64_t first, uint64_t count,
+                        const void *outputs, size_t len,
+                        struct cadre_error *error);
+    /* These tasks failed (after unpack, if they ran). */
+    void (*failed)(struct cadre_job *job, const struct cadre_fault *fault);
+    /* Every task has ended. The farm's last word: the job may free itself. */
+    void (*done)(struct cadre_job *job);
+};
+
+/* The first member of whatever is submitted. */
+struct cadre_job {
+    const struct cadre_job_ops *ops;
+    struct cadre_function *function;
+};
+
+struct cadre_farm_options {
+    int workers; /* how many */
+    const char
+        *program; /* path of a spawned worker's program; NULL: this one */
+    const char *cwd;
+    double spawn_timeout_s;
+    bool only_spawned; /* resident workers run the wrong program or directory */
+};
+
+/* Get the workers: resident ones first, the rest is spawned. `*farm` is given.
+ * Errors as cadre_crew_spawn() and cadre_engine_add_crew(). */
+cadre_err cadre_farm_create(struct cadre_engine *engine,
+                            const struct cadre_farm_options *options,
+                            struct cadre_farm **farm,
+                            struct cadre_error *error);
+
+/* Wait until every job has ended, then let the workers go and free the farm.
+ * NULL is allowed. */
+void cadre_farm_destroy(struct cadre_farm *farm);
+
+/* Queue `job` of `count` tasks (lent until done()). `bytes`: count + 1 running
+ * totals, or NULL where each has `bytes_per_task`. Sends at once what can be
+ * sent.
+ *
+ * CADRE_ELOST   no worker is left.
+ * CADRE_ENOMEM
+ */
+cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
+                            uint64_t count, uint64_t chunk,
+                            uint64_t bytes_per_task, const uint64_t *bytes,
+                            struct cadre_error *error);
+
+/* What was not sent is not to run: it fails with CADRE_ECANCELLED. */
+void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
+
+/* Tasks that wait to be sent; workers that live. */
+uint64_t cadre_farm_waiting(const struct cadre_farm *farm);
+int cadre_farm_workers(const struct cadre_farm *farm);
+struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm);
+
+/* For cadre_engine_create(). */
+extern const struct cadre_engine_events cadre_farm_events;
+
+#endif

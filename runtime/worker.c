@@ -1,0 +1,611 @@
+/* worker.c - runs batches of tasks.
+ *
+ *     HELLO    -> WELCOME, or REFUSE where the versions differ
+ *     FUNCTION -> found by library and symbol; what is wrong with it is
+ *                 remembered and becomes the failure of each of its tasks
+ *     BATCH    -> called row by row; RESULTS when it is done, and in between
+ *                 when it takes long
+ *     BYE      -> return
+ */
+#include "worker.h"
+
+#include "bell.h"
+#include "call.h"
+#include "function.h"
+#include "log.h"
+#include "pack.h"
+
+#include <cadre/task.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FLUSH_MS = 20,    /* results wait no longer for the rest of a batch */
+    LOOKS_MAX = 1024, /* rows between looks at the clock, at most */
+    LOOK_US = 500,    /* aim at a look this often */
+    SLEEP_MS = 1000,  /* at the bell: a limit, in case a ring is lost */
+    POLL_MS = 2,      /* between polls without a bell */
+    SPIN_FEW = 200,   /* empty polls before giving others the core */
+    BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
+    GRACE_MS = 3000   /* to end by itself when the controller has ended */
+};
+
+static const uint64_t US = 1000, MS = 1000000;
+
+/* The running task. */
+struct cadre_task {
+    uint64_t row;
+    bool has_failed;
+    int kind;
+    char text[CADRE_ERROR_TEXT_MAX];
+};
+
+static _Thread_local struct cadre_task *current_task;
+
+/* A function as this worker knows it. */
+struct known {
+    struct cadre_proto *proto;
+    struct cadre_call *call; /* NULL: `err` says why it cannot be called */
+    struct cadre_rows *rows;
+    cadre_err err;
+    struct cadre_error error;
+};
+
+/* A row that failed and was not reported yet. */
+struct failed_row {
+    uint64_t row; /* in the job */
+    cadre_err err;
+    int kind;
+    char *text;
+};
+
+struct worker {
+    struct cadre_socket *socket;
+    int rank;
+    uint32_t generation;
+    bool is_greeted;
+    bool is_dismissed; /* BYE has come */
+    struct cadre_bells *bells;
+    uint32_t bell;
+    uint64_t spin_ns;
+    MPI_Comm self;            /* the team's communicator: this worker alone */
+    struct known **functions; /* by id */
+    uint32_t functions_max;
+    struct failed_row *failures;
+    size_t nfailures, failures_max;
+    struct cadre_task task;
+    cadre_task *task_pointer; /* what a `cadre_task *` parameter is given */
+};
+
+/* --- the task's own view ---------------------------------------------------
+ */
+
+void cadre_worker_fail_task(int kind, const char *text)
+{
+    struct cadre_task *t = current_task;
+
+    if (t == NULL || t->has_failed)
+        return;
+    t->has_failed = true;
+    t->kind = kind;
+    snprintf(t->text, sizeof t->text, "%s", text);
+}
+
+bool cadre_worker_is_in_task(void)
+{
+    return current_task != NULL;
+}
+
+/* --- the sentinel ----------------------------------------------------------
+ */
+
+static void *run_sentinel(void *arg)
+{
+    int watch = (int)(intptr_t)arg;
+    struct timespec grace = {.tv_sec = GRACE_MS / 1000,
+                             .tv_nsec = (GRACE_MS % 1000) * 1000000L};
+
+    while (!cadre_process_has_ended(watch, -1)) {
+    }
+    nanosleep(&grace, NULL);
+    cadre_log(CADRE_LOG_INFO, "the controller has ended: so does this worker");
+    _exit(1);
+}
+
+void cadre_sentinel_start(const struct cadre_process *controller)
+{
+    static bool is_started;
+    struct cadre_process self;
+    pthread_t thread;
+    int watch;
+
+    if (is_started)
+        return;
+    is_started = true;
+    cadre_process_self(&self);
+    if (!cadre_process_is_near(&self, controller))
+        return;
+    watch = cadre_process_watch(controller->pid);
+    if (watch < 0) {
+        cadre_log(CADRE_LOG_WARN, "the controller has ended already");
+        _exit(1);
+    }
+    if (pthread_create(&thread, NULL, run_sentinel, (void *)(intptr_t)watch) !=
+        0)
+        cadre_log(CADRE_LOG_WARN, "no sentinel: out of threads");
+    else
+        pthread_detach(thread);
+}
+
+/* --- results ---------------------------------------------------------------
+ */
+
+static void forget_failures(struct worker *w)
+{
+    for (size_t i = 0; i < w->nfailures; i++)
+        free(w->failures[i].text);
+    w->nfailures = 0;
+}
+
+static cadre_err note_failure(struct worker *w, uint64_t row, cadre_err err,
+                              int kind, const char *text)
+{
+    if (w->nfailures == w->failures_max) {
+        size_t max = w->failures_max * 2 + 16;
+        struct failed_row *grown = realloc(w->failures, max * sizeof *grown);
+
+        if (grown == NULL)
+            return CADRE_ENOMEM;
+        w->failures = grown;
+        w->failures_max = max;
+    }
+    w->failures[w->nfailures++] = (struct failed_row){
+        .row = row, .err = err, .kind = kind, .text = strdup(text)};
+    return CADRE_OK;
+}
+
+static cadre_err encode_failures(struct worker *w, struct cadre_buffer *buffer,
+                                 size_t mark)
+{
+    cadre_err err = CADRE_OK;
+
+    for (size_t i = 0; i < w->nfailures && err == CADRE_OK; i++) {
+        const struct failed_row *f = &w->failures[i];
+        struct cadre_failure failure = {
+            .row = f->row,
+            .err = (int32_t)f->err,
+            .kind = f->kind,
+            .text = f->text != NULL ? f->text : "(out of memory)"};
+
+        err = cadre_failure_add(&failure, buffer, mark);
+    }
+    return err;
+}
+
+/* Send the rows that have ended since the last time: `count` of them from
+ * `first`. */
+static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
+                              uint64_t first, uint64_t elapsed_ns)
+{
+    struct cadre_buffer *buffer = cadre_socket_buffer(w->socket, 0);
+    struct cadre_msg_results msg = {.job = job, .first = first};
+    uint64_t count = cadre_rows_unflushed(k->rows);
+    struct cadre_error error = {""};
+    size_t mark;
+    cadre_err err;
+
+    if ((err = cadre_results_begin(&msg, w->generation, buffer, &mark)) !=
+        CADRE_OK)
+        return err;
+    if ((err = encode_failures(w, buffer, mark)) != CADRE_OK ||
+        (err = cadre_results_outputs(buffer, mark)) != CADRE_OK ||
+        (err = cadre_rows_flush(k->rows, buffer)) != CADRE_OK ||
+        (err = cadre_results_end(buffer, mark, count, elapsed_ns)) !=
+            CADRE_OK) {
+        cadre_frame_abort(buffer, mark);
+        return err;
+    }
+    forget_failures(w);
+    if (__fpending(stdout) > 0)
+        fflush(stdout);
+    return cadre_socket_flush(w->socket, &error);
+}
+
+/* --- batches ---------------------------------------------------------------
+ */
+
+/* Call the function for the current row. */
+static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
+{
+    bool has_failed = true;
+    cadre_err err = CADRE_OK;
+
+    if (k->call != NULL) {
+        w->task.has_failed = false;
+        w->task.row = row;
+        cadre_call_invoke(k->call, cadre_rows_args(k->rows),
+                          cadre_rows_result(k->rows));
+        has_failed = w->task.has_failed;
+        if (has_failed)
+            err = note_failure(w, row, CADRE_ETASK, w->task.kind, w->task.text);
+    } else {
+        err = note_failure(w, row, k->err, 0, k->error.text);
+    }
+    if (err != CADRE_OK)
+        return err;
+    if (cadre_rows_store(k->rows, has_failed) == CADRE_OK)
+        return CADRE_OK;
+    cadre_rows_store(k->rows, true);
+    return note_failure(w, row, CADRE_ENOMEM, 0,
+                        "out of memory for the result");
+}
+
+/* When to look at the clock next: rows are counted, because a look costs as
+ * much as a small task. */
+struct pace {
+    uint64_t start_ns; /* of the rows not yet sent */
+    uint64_t looked_ns;
+    uint32_t rows; /* since the last look */
+    uint32_t next; /* look after so many */
+};
+
+/* Rows that took long: is it time to send what is there? */
+static bool is_time_to_send(struct pace *p)
+{
+    uint64_t now, spent;
+
+    if (++p->rows < p->next)
+        return false;
+    now = cadre_now_ns();
+    spent = now - p->looked_ns;
+    if (spent < LOOK_US * US / 2 && p->next < LOOKS_MAX)
+        p->next *= 2;
+    else if (spent > LOOK_US * US * 2)
+        p->next = p->next > 4 ? p->next / 4 : 1;
+    p->looked_ns = now;
+    p->rows = 0;
+    return now - p->start_ns > FLUSH_MS * MS;
+}
+
+static cadre_err run_rows(struct worker *w, struct known *k,
+                          const struct cadre_msg_batch *msg)
+{
+    uint64_t now = cadre_now_ns();
+    struct pace pace = {.start_ns = now, .looked_ns = now, .next = 1};
+    uint64_t row = msg->first, sent = msg->first;
+    cadre_err err = CADRE_OK;
+
+    current_task = &w->task;
+    while (err == CADRE_OK && cadre_rows_next(k->rows)) {
+        err = run_row(w, k, row++);
+        if (err == CADRE_OK && is_time_to_send(&pace) &&
+            row < msg->first + msg->count) {
+            err = send_results(w, k, msg->job, sent,
+                               pace.looked_ns - pace.start_ns);
+            pace.start_ns = pace.looked_ns;
+            sent = row;
+        }
+    }
+    current_task = NULL;
+    if (err == CADRE_OK && sent < row)
+        err =
+            send_results(w, k, msg->job, sent, cadre_now_ns() - pace.start_ns);
+    return err;
+}
+
+/* Parameters that the worker fills in itself. */
+static void bind_specials(struct worker *w, struct known *k)
+{
+    for (int i = 0; i < k->proto->nparams; i++) {
+        if (k->proto->params[i].kind == CADRE_PARAM_COMM)
+            cadre_rows_bind(k->rows, i, &w->self);
+        if (k->proto->params[i].kind == CADRE_PARAM_TASK)
+            cadre_rows_bind(k->rows, i, &w->task_pointer);
+    }
+}
+
+static void free_known(struct known *k)
+{
+    if (k == NULL)
+        return;
+    cadre_call_destroy(k->call);
+    cadre_rows_destroy(k->rows);
+    cadre_proto_destroy(k->proto);
+    free(k);
+}
+
+/* The prototype must be understood; that the function is found need not be. */
+static cadre_err learn(struct worker *w, const struct cadre_msg_function *msg,
+                       struct known *k, struct cadre_error *error)
+{
+    cadre_symbol_fn fn;
+    cadre_err err;
+
+    if (msg->expanded[0] != '\0')
+        err = cadre_proto_parse_task(msg->written, msg->expanded, &k->proto,
+                                     error);
+    else
+        err = cadre_proto_parse(msg->written, &k->proto, error);
+    if (err == CADRE_OK)
+        err = cadre_rows_create(k->proto, &k->rows);
+    if (err != CADRE_OK)
+        return err;
+    bind_specials(w, k);
+    k->err = cadre_task_find(msg->library, msg->symbol, &fn, &k->error);
+    if (k->err == CADRE_OK)
+        k->err = cadre_call_create(k->proto, fn, &k->call, &k->error);
+    return CADRE_OK;
+}
+
+static cadre_err on_function(struct worker *w, const struct cadre_frame *frame,
+                             struct cadre_error *error)
+{
+    enum { FUNCTIONS_MAX = 1 << 20 };
+    struct cadre_msg_function msg;
+    struct known *k;
+    cadre_err err;
+
+    if ((err = cadre_function_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    if (msg.id == 0 || msg.id > FUNCTIONS_MAX ||
+        (msg.id < w->functions_max && w->functions[msg.id] != NULL))
+        return cadre_error_set(error, CADRE_EPROTO, "function number %u twice",
+                               (unsigned)msg.id);
+    if (msg.id >= w->functions_max) {
+        uint32_t max = msg.id * 2 + 16;
+        struct known **grown = realloc(w->functions, max * sizeof *grown);
+
+        if (grown == NULL)
+            return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+        memset(grown + w->functions_max, 0,
+               (max - w->functions_max) * sizeof *grown);
+        w->functions = grown;
+        w->functions_max = max;
+    }
+    if ((k = calloc(1, sizeof *k)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    if ((err = learn(w, &msg, k, error)) != CADRE_OK) {
+        free_known(k);
+        return err;
+    }
+    w->functions[msg.id] = k;
+    return CADRE_OK;
+}
+
+static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
+                          struct cadre_error *error)
+{
+    struct cadre_msg_batch msg;
+    struct known *k;
+    cadre_err err;
+
+    if ((err = cadre_batch_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    if (msg.function >= w->functions_max ||
+        (k = w->functions[msg.function]) == NULL)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a batch of an unknown function");
+    err = cadre_rows_load(k->rows, msg.count, (void *)(uintptr_t)msg.args,
+                          msg.args_len, error);
+    if (err == CADRE_OK && (err = run_rows(w, k, &msg)) != CADRE_OK)
+        cadre_error_set(error, err, "results: %s", cadre_strerror(err));
+    return err;
+}
+
+/* --- the conversation ------------------------------------------------------
+ */
+
+/* What was sent wakes the controller. */
+static void on_sent(void *user, int peer)
+{
+    struct worker *w = user;
+
+    (void)peer;
+    if (w->bells != NULL)
+        cadre_bell_ring(w->bells, 0);
+}
+
+/* Who calls is watched over, and can be rung where it is near. */
+static void meet(struct worker *w, const struct cadre_msg_hello *hello)
+{
+    struct cadre_process self, other = {.pid_namespace = hello->pid_namespace,
+                                        .pid = hello->pid};
+
+    memcpy(other.host, hello->host, sizeof other.host);
+    cadre_sentinel_start(&other);
+    cadre_process_self(&self);
+    if (hello->bell_fd < 0 || hello->bell_base == 0 ||
+        hello->bell_base >= CADRE_BELLS_MAX ||
+        !cadre_process_is_near(&self, &other))
+        return;
+    if (cadre_bells_open(hello->pid, hello->bell_fd, &w->bells) == CADRE_OK)
+        w->bell = hello->bell_base;
+}
+
+static cadre_err on_hello(struct worker *w, const struct cadre_frame *frame,
+                          struct cadre_error *error)
+{
+    struct cadre_msg_welcome welcome = {.version = CADRE_VERSION};
+    struct cadre_msg_hello hello;
+    struct cadre_process self;
+    cadre_err err;
+
+    if ((err = cadre_hello_decode(frame, &hello, error)) != CADRE_OK)
+        return err;
+    if (strcmp(hello.version, CADRE_VERSION) != 0)
+        return cadre_error_set(error, CADRE_EVERSION,
+                               "the controller is Cadre %s, the worker program "
+                               "%s: link both with the same",
+                               hello.version, CADRE_VERSION);
+    w->generation = frame->generation;
+    w->is_greeted = true;
+    w->spin_ns = hello.spin_us * US;
+    meet(w, &hello);
+    cadre_process_self(&self);
+    memcpy(welcome.host, self.host, sizeof welcome.host);
+    welcome.pid = self.pid;
+    welcome.pid_namespace = self.pid_namespace;
+    welcome.has_bell = w->bells != NULL;
+    err = cadre_welcome_encode(&welcome, w->generation,
+                               cadre_socket_buffer(w->socket, 0));
+    return err == CADRE_OK ? cadre_socket_flush(w->socket, error) : err;
+}
+
+static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
+                          struct cadre_error *error)
+{
+    if (frame->type != CADRE_FRAME_HELLO && frame->type != CADRE_FRAME_BYE &&
+        !w->is_greeted)
+        return cadre_error_set(error, CADRE_EPROTO, "no HELLO came first");
+    switch (frame->type) {
+    case CADRE_FRAME_HELLO:
+        return on_hello(w, frame, error);
+    case CADRE_FRAME_FUNCTION:
+        return on_function(w, frame, error);
+    case CADRE_FRAME_BATCH:
+        return on_batch(w, frame, error);
+    case CADRE_FRAME_BYE:
+        w->is_dismissed = true;
+        return CADRE_OK;
+    case CADRE_FRAME_WELCOME:
+    case CADRE_FRAME_REFUSE:
+    case CADRE_FRAME_RESULTS:
+        break;
+    }
+    return cadre_error_set(error, CADRE_EPROTO,
+                           "a frame that only workers send");
+}
+
+static cadre_err on_message(struct worker *w,
+                            const struct cadre_message *message,
+                            struct cadre_error *error)
+{
+    const unsigned char *at = message->data;
+    size_t left = message->len;
+    struct cadre_frame frame;
+    cadre_err err = CADRE_OK;
+
+    while (left > 0 && err == CADRE_OK && !w->is_dismissed) {
+        err = cadre_frame_decode(at, left, &frame, error);
+        if (err == CADRE_OK)
+            err = on_frame(w, &frame, error);
+        at += frame.len;
+        left -= err == CADRE_OK ? frame.len : 0;
+    }
+    return err;
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
+
+    nanosleep(&t, NULL);
+}
+
+/* Nothing has come for `waited_ns`: poll on, or sleep. True if `*message` came
+ * just when we went to sleep. */
+static bool rest(struct worker *w, uint64_t waited_ns, unsigned empty,
+                 struct cadre_message *message)
+{
+    bool has_come = false;
+    uint32_t ticket;
+
+    if (waited_ns < w->spin_ns) {
+        if (empty > SPIN_FEW)
+            sched_yield();
+    } else if (cadre_socket_is_busy(w->socket)) {
+        nap(BUSY_NAP_US * US);
+    } else if (w->bells == NULL) {
+        nap(POLL_MS * MS);
+    } else {
+        ticket = cadre_bell_prepare(w->bells, w->bell);
+        has_come = cadre_socket_receive(w->socket, message);
+        if (!has_come && !cadre_socket_is_busy(w->socket))
+            cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS);
+        cadre_bell_awake(w->bells, w->bell);
+    }
+    return has_come;
+}
+
+/* The next message, however long it takes. (If the controller ends, the
+ * sentinel ends the wait with the process.) */
+static void next_message(struct worker *w, struct cadre_message *message)
+{
+    uint64_t since = 0, now = 0;
+    unsigned empty = 0;
+
+    while (!cadre_socket_receive(w->socket, message)) {
+        if (empty++ % 16 == 0) {
+            now = cadre_now_ns();
+            since = since == 0 ? now : since;
+        }
+        if (rest(w, now - since, empty, message))
+            break;
+    }
+}
+
+/* Tell the controller that it goes no further. */
+static void refuse(struct worker *w, cadre_err err,
+                   const struct cadre_error *error)
+{
+    struct cadre_msg_refuse msg = {.err = (int32_t)err, .text = error->text};
+
+    cadre_log(CADRE_LOG_WARN, "%s", error->text);
+    if (cadre_refuse_encode(&msg, w->generation,
+                            cadre_socket_buffer(w->socket, 0)) == CADRE_OK)
+        cadre_socket_flush(w->socket, NULL);
+}
+
+static void fini(struct worker *w)
+{
+    enum { LINGER_MS = 1000 };
+
+    for (uint32_t i = 0; i < w->functions_max; i++)
+        free_known(w->functions[i]);
+    free(w->functions);
+    forget_failures(w);
+    free(w->failures);
+    cadre_socket_destroy(w->socket, LINGER_MS);
+    cadre_bells_destroy(w->bells);
+    if (w->self != MPI_COMM_NULL)
+        MPI_Comm_free(&w->self);
+}
+
+cadre_err cadre_worker_run(MPI_Comm comm, int rank, struct cadre_error *error)
+{
+    struct worker w = {.rank = rank, .self = MPI_COMM_NULL};
+    struct cadre_message message;
+    cadre_err err, result = CADRE_OK;
+
+    w.spin_ns = MS;
+    w.task_pointer = &w.task;
+    if ((err = cadre_socket_create(comm, on_sent, &w, &w.socket, error)) !=
+        CADRE_OK)
+        return err;
+    result = cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &w.self),
+                           "communicator of one", error);
+    while (!w.is_dismissed && result == CADRE_OK) {
+        next_message(&w, &message);
+        result = on_message(&w, &message, error);
+    }
+    if (result != CADRE_OK)
+        refuse(&w, result, error);
+    /* What comes after a refusal is not looked at, but for BYE. */
+    while (!w.is_dismissed) {
+        struct cadre_error ignored;
+
+        next_message(&w, &message);
+        w.is_greeted = false;
+        on_message(&w, &message, &ignored);
+    }
+    fini(&w);
+    return result;
+}
