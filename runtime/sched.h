@@ -13,22 +13,28 @@
  *
  * - First in, first out: a task of a later job is sent only when every task of
  *   the earlier jobs has been sent; within a job in ascending order. Tasks that
- *   come back unfinished (team lost) go before all others.
+ *   come back unsent go before all others, in the order in which they came.
  * - Balance: an idle team is served before one that has work; of several idle
  *   teams the one that worked last (its caches are warm).
  * - Batches: nobody chooses a chunk size. A batch holds as many tasks as keep a
  *   team busy for `batch_ns`, judged by the measured times of tasks of the same
  *   kind; a kind not measured yet starts with one task per batch, and a batch
- *   grows by at most a factor of 16 over the one before. Towards the end it
- *   shrinks: never more than a fair part of what is left, so that nobody waits
- *   for the last one, and never less than `min_batch_ns` of work. A job may fix
- *   its chunk instead.
+ *   grows by at most a factor of 16 over the longest one finished. Towards the
+ *   end it shrinks: never more than a fair part of the work that waits (half of
+ *   it divided by the teams), so that nobody waits for the last one, and never
+ *   less than `min_batch_ns` of work. A job may fix its chunk instead.
  * - Send-ahead: a team has further batches waiting while it works, as long as
- *   what it holds is worth less than `ahead_ns`: tasks that are long, or of
- *   unmeasured length, are not sent ahead, so that none waits behind another
- *   while a team is idle elsewhere.
+ *   what it holds is worth less than `ahead_ns`, towards the end less than its
+ *   fair part: tasks that are long, or of unmeasured length, are not sent
+ *   ahead, so that none waits behind another while a team is idle elsewhere.
+ *   Nothing is sent ahead to a team that is late; none gets more than 16 times
+ *   as many tasks as were measured so far, nor more than 4096 batches.
+ *   Single-task jobs go out as one SEND each, many in one step.
  * - Bounded bytes: what a team holds weighs at most `inflight_bytes`, except
- *   that one task is always allowed.
+ *   that one task is always allowed. A batch of more than one task weighs at
+ *   most half of that, so that the next one can be on its way.
+ * - A lost team's tasks are dropped. Nobody is left to run the others if it was
+ *   the last team: they wait, and the caller decides.
  */
 #ifndef CADRE_RUNTIME_SCHED_H
 #define CADRE_RUNTIME_SCHED_H
@@ -56,21 +62,23 @@ enum cadre_event_type {
     CADRE_EV_TEAM_LOST,   /* a team is gone with all it held */
     CADRE_EV_TEAM_RETIRE, /* a team gets no more tasks and leaves when idle */
     CADRE_EV_CANCEL,      /* a job's tasks that were not sent are not to run */
-    CADRE_EV_TICK         /* time has passed; nothing else happened */
+    CADRE_EV_TICK,        /* time has passed; nothing else happened */
+    CADRE_EV_UNSENT /* a SEND could not be done; its tasks are to wait again */
 };
 
 struct cadre_ev_submit {
     cadre_job_id job;
-    uint64_t count; /* tasks, 1 or more */
+    uint64_t count; /* tasks, 1 to 2^48 */
     uint64_t chunk; /* tasks in a batch; 0: adaptive */
     uint32_t kind;  /* jobs of one kind (one function) take alike long */
-    uint64_t bytes_per_task;
+    uint64_t bytes_per_task; /* up to 2^48 */
     const uint64_t *bytes; /* or, where tasks differ, count + 1 running totals;
                               lent until the job's last action */
 };
 
-/* Tasks [first, first + count) of one job. Results of a batch may come in
- * several parts, in ascending order. */
+/* Tasks [first, first + count) of one job: a batch, or a part of one. The
+ * batches of a team end in the order in which they were sent, the parts of a
+ * batch in ascending order. */
 struct cadre_ev_results {
     cadre_team_id team;
     cadre_job_id job;
@@ -79,12 +87,24 @@ struct cadre_ev_results {
     uint64_t elapsed_ns; /* the team worked on them this long */
 };
 
+/* One SEND action as a whole, and nothing of it has run. The tasks go back to
+ * the front (if their job is cancelled they are dropped). This step sends
+ * nothing, so that a broken team does not get the same tasks again and again;
+ * the next event of another type does, be it a TICK. */
+struct cadre_ev_unsent {
+    cadre_team_id team;
+    cadre_job_id job;
+    uint64_t first;
+    uint64_t count;
+};
+
 struct cadre_event {
     enum cadre_event_type type;
-    uint64_t now_ns; /* never less than in the event before */
+    uint64_t now_ns; /* a time before the last event's counts as that one */
     union {
         struct cadre_ev_submit submit;
         struct cadre_ev_results results;
+        struct cadre_ev_unsent unsent;
         cadre_team_id team; /* TEAM_READY, TEAM_LOST, TEAM_RETIRE */
         cadre_job_id job;   /* CANCEL */
     };
@@ -96,13 +116,15 @@ enum cadre_action_type {
     CADRE_ACT_DROP, /* these tasks will not run: they were on a lost team, or
                        cancelled (`err`: CADRE_ELOST, CADRE_ECANCELLED) */
     CADRE_ACT_JOB_DONE, /* every task of `job` has ended */
-    CADRE_ACT_TEAM_OUT  /* a retired team holds nothing any more */
+    CADRE_ACT_TEAM_OUT  /* a retired team holds nothing any more; its id is
+                           forgotten (a lost team is, without this) */
 };
 
+/* Fields that a type does not speak of are zero. */
 struct cadre_action {
     enum cadre_action_type type;
-    cadre_err err;
-    cadre_team_id team;
+    cadre_err err;      /* DROP */
+    cadre_team_id team; /* SEND, TEAM_OUT; DROP of tasks that were sent */
     cadre_job_id job;
     uint64_t first;
     uint64_t count;
@@ -122,7 +144,11 @@ void cadre_sched_destroy(struct cadre_sched *sched);
 
 /* Take one event; `*actions` are to be done in order.
  *
- * CADRE_ENOMEM  the event was not taken; the scheduler is as before.
+ * Asking twice is fine: to retire a retiring team or to cancel a cancelled job
+ * changes nothing. A job is forgotten with its JOB_DONE, and its id with it.
+ *
+ * CADRE_ENOMEM  the event was not taken; the scheduler is as before. (Where
+ *               memory is short for sending ahead only, that waits.)
  * CADRE_EINVAL  the event contradicts what the scheduler knows (an unknown or
  *               repeated id, results for tasks that the team does not hold); it
  *               was not taken. This is how a worker that lies is found out.
@@ -131,14 +157,15 @@ cadre_err cadre_sched_step(struct cadre_sched *sched,
                            const struct cadre_event *event,
                            struct cadre_actions *actions);
 
-/* Tasks that were submitted and not sent; sent and not finished; teams. */
+/* Tasks that were submitted and not sent; sent and not finished; teams,
+ * retiring ones too. */
 uint64_t cadre_sched_waiting(const struct cadre_sched *sched);
 uint64_t cadre_sched_running(const struct cadre_sched *sched);
 uint32_t cadre_sched_teams(const struct cadre_sched *sched);
 
 /* When the next results may be expected, on the events' clock; UINT64_MAX when
- * nothing runs or nothing is known of what runs. Whoever waits may sleep
- * until shortly before. */
+ * nothing runs or nothing is known of what runs; a time that has passed when
+ * they are late. Whoever waits may sleep until shortly before. */
 uint64_t cadre_sched_next_results_ns(const struct cadre_sched *sched);
 
 #endif

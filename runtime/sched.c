@@ -1,0 +1,534 @@
+/* sched.c - events in, actions out: the teams and the policy.
+ *
+ * A step checks its event and makes room for all that may follow before it
+ * changes anything, so that a failed step leaves no trace. Then it takes the
+ * event and hands out work:
+ *
+ *     serve_idle   each idle team gets a batch, while tasks wait; cannot fail
+ *     send_ahead   the team that holds least gets another, up to a limit; stops
+ *                  where memory is short, as every team here has work
+ *
+ * A team that is passed over for sending ahead (no room for more bytes, late,
+ * ...) is looked at again with its next results. So nothing here takes longer
+ * than O(log teams) for each event and action, but for UNSENT, which looks
+ * through the team's batches.
+ */
+#include "sched.h"
+#include "sched_queue.h"
+#include "sched_team.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    GROWTH = 16,     /* of a batch over the longest one finished */
+    HELD_MAX = 4096, /* batches of a team; bounds the work of one step, too */
+    TEAM_ACTIONS_MAX = 2 /* that one team's work needs beside DROP */
+};
+
+#define TASKS_MAX (UINT64_C(1) << 48) /* of a job, and bytes of a task */
+
+static const struct cadre_sched_options defaults = {
+    .batch_ns = 5000000,
+    .min_batch_ns = 50000,
+    .ahead_ns = 10000000,
+    .inflight_bytes = 16 << 20,
+};
+
+struct cadre_sched {
+    struct cadre_sched_options options;
+    struct cadre_queue queue;
+    struct cadre_teams teams;
+    uint64_t running; /* tasks */
+    uint64_t now_ns;
+    struct cadre_action *actions; /* of this step */
+    uint32_t action_count;
+    uint32_t action_cap;
+};
+
+/* Room for `count` actions, and the batches that idle teams will get. */
+static cadre_err reserve_actions(struct cadre_sched *s, uint64_t count)
+{
+    return cadre_array_reserve(&s->actions, &s->action_cap,
+                               count + s->teams.slots.count + 1,
+                               sizeof *s->actions);
+}
+
+static void act(struct cadre_sched *s, struct cadre_action action)
+{
+    assert(s->action_count < s->action_cap);
+    s->actions[s->action_count++] = action;
+}
+
+/* A team has ended a batch or more: if it holds nothing now it waits for more,
+ * or it is out. */
+static void settle(struct cadre_sched *s, uint32_t slot, bool is_warm)
+{
+    const struct cadre_team *team = cadre_team_at(&s->teams, slot);
+
+    if (team->held > 0)
+        return;
+    if (!team->is_retiring) {
+        cadre_team_rest(&s->teams, slot, is_warm);
+        return;
+    }
+    act(s, (struct cadre_action){.type = CADRE_ACT_TEAM_OUT,
+                                 .team = (cadre_team_id)team->slot.id});
+    cadre_teams_remove(&s->teams, slot);
+}
+
+/* `count` tasks of the job in `slot` have ended, one way or the other. */
+static void end_tasks(struct cadre_sched *s, uint32_t slot, uint64_t count)
+{
+    struct cadre_job *job = cadre_queue_job(&s->queue, slot);
+
+    job->ended += count;
+    if (job->ended < job->count)
+        return;
+    act(s,
+        (struct cadre_action){.type = CADRE_ACT_JOB_DONE, .job = job->slot.id});
+    cadre_slots_remove(&s->queue.jobs, slot);
+}
+
+static void drop_tasks(struct cadre_sched *s, cadre_err err, cadre_team_id team,
+                       struct cadre_run run)
+{
+    act(s, (struct cadre_action){
+               .type = CADRE_ACT_DROP,
+               .err = err,
+               .team = team,
+               .job = cadre_queue_job(&s->queue, run.job)->slot.id,
+               .first = run.first,
+               .count = run.count});
+    end_tasks(s, run.job, run.count);
+}
+
+/* Handing out work. */
+
+/* How long a team's work should last: no longer than its fair part of the work
+ * that waits, with a floor, below which sending costs more than it gives. */
+static uint64_t fair_ns(const struct cadre_sched *s, uint64_t most_ns)
+{
+    uint64_t active = s->teams.slots.count - s->teams.retiring;
+    uint64_t fair = s->queue.worth_ns / (2 * active);
+
+    if (fair < s->options.min_batch_ns)
+        fair = s->options.min_batch_ns;
+    return fair < most_ns ? fair : most_ns;
+}
+
+/* How many tasks of `run` make a batch, room for bytes left aside. */
+static uint64_t wanted(const struct cadre_sched *s, struct cadre_run run)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    const struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
+    uint64_t count = job->chunk;
+
+    if (count == 0 && kind->mean_ns > 0) {
+        double n = (double)fair_ns(s, s->options.batch_ns) / kind->mean_ns;
+
+        count = n < UINT32_MAX ? (uint64_t)n : UINT32_MAX;
+        if (count > GROWTH * kind->longest)
+            count = GROWTH * kind->longest;
+    }
+    if (count == 0)
+        count = 1;
+    return count < run.count ? count : run.count;
+}
+
+/* How many of `count` tasks from the front of `run` the team has room for. */
+static uint64_t fitting(const struct cadre_sched *s,
+                        const struct cadre_team *team, struct cadre_run run,
+                        uint64_t count)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    uint64_t limit = s->options.inflight_bytes;
+    uint64_t room = limit - team->bytes, fit;
+
+    if (team->bytes > limit) /* one task that is always allowed */
+        return 0;
+    if (job->chunk == 0 && count > 1 && room > limit / 2)
+        room = limit / 2; /* the next batch is to travel while this one runs */
+    fit = cadre_job_fit(job, run.first, count, room);
+    return fit == 0 && team->held == 0 ? 1 : fit;
+}
+
+/* Send the first `count` tasks of `run`, which is what is next; the team and
+ * the list of actions have room. */
+static void send_batch(struct cadre_sched *s, uint32_t slot,
+                       struct cadre_run run, uint64_t count)
+{
+    const struct cadre_team *team = cadre_team_at(&s->teams, slot);
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    const struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
+    struct cadre_batch batch = {.first = run.first,
+                                .est_ns = cadre_kind_estimate(kind, count),
+                                .job = run.job,
+                                .count = (uint32_t)count,
+                                .sent = (uint32_t)count};
+
+    cadre_team_push(&s->teams, slot, batch,
+                    cadre_job_bytes(job, run.first, count), s->now_ns);
+    s->running += count;
+    cadre_queue_take(&s->queue, count);
+    act(s, (struct cadre_action){.type = CADRE_ACT_SEND,
+                                 .team = (cadre_team_id)team->slot.id,
+                                 .job = job->slot.id,
+                                 .first = run.first,
+                                 .count = count});
+}
+
+static void serve_idle(struct cadre_sched *s)
+{
+    struct cadre_run run;
+    uint32_t slot;
+
+    while ((slot = s->teams.idle.first) != CADRE_NO_SLOT &&
+           cadre_queue_peek(&s->queue, &run)) {
+        const struct cadre_team *team = cadre_team_at(&s->teams, slot);
+
+        send_batch(s, slot, run, fitting(s, team, run, wanted(s, run)));
+    }
+}
+
+/* Is what comes next short and known enough to wait behind other work? */
+static bool may_wait(const struct cadre_sched *s, struct cadre_run run,
+                     uint64_t limit_ns)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    const struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
+    uint64_t least = job->chunk == 0 ? 1 : wanted(s, run);
+
+    return kind->mean_ns > 0 && cadre_kind_estimate(kind, least) <= limit_ns;
+}
+
+/* How many tasks of `run` to send to a working team; 0: it is passed over. */
+static uint64_t ahead_count(const struct cadre_sched *s,
+                            const struct cadre_team *team, struct cadre_run run)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    const struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
+    uint64_t patience_ns =
+        2 * cadre_team_batch(team, 0)->est_ns + s->options.batch_ns;
+    uint64_t count = wanted(s, run), fit;
+
+    if (team->held >= HELD_MAX || team->tasks >= GROWTH * kind->measured)
+        return 0;
+    if (s->now_ns - team->started_ns > patience_ns) /* late: who knows why */
+        return 0;
+    fit = fitting(s, team, run, count);
+    return fit < count && job->chunk > 0 ? 0 : fit;
+}
+
+/* Room for one more batch and its action. */
+static cadre_err reserve_send(struct cadre_sched *s, struct cadre_team *team)
+{
+    cadre_err err = cadre_team_reserve(team);
+
+    if (err != CADRE_OK)
+        return err;
+    return cadre_array_reserve(&s->actions, &s->action_cap,
+                               (uint64_t)s->action_count + 1,
+                               sizeof *s->actions);
+}
+
+static void send_ahead(struct cadre_sched *s)
+{
+    const struct cadre_heap_entry *least;
+    struct cadre_run run;
+    uint64_t limit_ns, count;
+
+    while ((least = cadre_heap_first(&s->teams.ahead)) != NULL &&
+           cadre_queue_peek(&s->queue, &run)) {
+        struct cadre_team *team = cadre_team_at(&s->teams, least->slot);
+
+        limit_ns = fair_ns(s, s->options.ahead_ns);
+        if (least->key >= limit_ns || !may_wait(s, run, limit_ns))
+            return;
+        if ((count = ahead_count(s, team, run)) == 0)
+            cadre_heap_remove(&s->teams.ahead, least->slot);
+        else if (reserve_send(s, team) == CADRE_OK)
+            send_batch(s, least->slot, run, count);
+        else
+            return;
+    }
+}
+
+/* Taking events. Each checks, reserves, changes. */
+
+static cadre_err on_submit(struct cadre_sched *s,
+                           const struct cadre_ev_submit *submit)
+{
+    cadre_err err;
+
+    if (submit->job == 0 || submit->count == 0 || submit->count > TASKS_MAX ||
+        (submit->bytes == NULL && submit->bytes_per_task > TASKS_MAX) ||
+        cadre_slots_find(&s->queue.jobs, submit->job) != CADRE_NO_SLOT)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 0)) != CADRE_OK ||
+        (err = cadre_queue_reserve(&s->queue)) != CADRE_OK)
+        return err;
+    cadre_queue_push(&s->queue, submit);
+    return CADRE_OK;
+}
+
+static cadre_err on_team_ready(struct cadre_sched *s, cadre_team_id id)
+{
+    cadre_err err;
+    uint32_t slot;
+
+    if (id == 0 || cadre_team_find(&s->teams, id, &slot) != NULL)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 1)) != CADRE_OK)
+        return err;
+    return cadre_teams_add(&s->teams, id);
+}
+
+/* `count` tasks from the front of the team's first batch have ended. */
+static void finish_tasks(struct cadre_sched *s, uint32_t slot, uint32_t count)
+{
+    const struct cadre_team *team = cadre_team_at(&s->teams, slot);
+    struct cadre_batch batch = *cadre_team_batch(team, 0);
+    const struct cadre_job *job = cadre_queue_job(&s->queue, batch.job);
+    struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
+
+    cadre_team_pop(&s->teams, slot, count,
+                   cadre_job_bytes(job, batch.first, count),
+                   cadre_kind_estimate(kind, batch.count - count), s->now_ns);
+    if (count == batch.count && kind->longest < batch.sent)
+        kind->longest = batch.sent;
+    s->running -= count;
+    end_tasks(s, batch.job, count);
+}
+
+static cadre_err on_results(struct cadre_sched *s,
+                            const struct cadre_ev_results *results)
+{
+    const struct cadre_batch *batch;
+    const struct cadre_team *team;
+    const struct cadre_job *job;
+    cadre_err err;
+    uint32_t slot;
+
+    team = cadre_team_find(&s->teams, results->team, &slot);
+    if (team == NULL || team->held == 0)
+        return CADRE_EINVAL;
+    batch = cadre_team_batch(team, 0);
+    job = cadre_queue_job(&s->queue, batch->job);
+    if (job->slot.id != results->job || batch->first != results->first ||
+        results->count == 0 || results->count > batch->count)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, TEAM_ACTIONS_MAX)) != CADRE_OK)
+        return err;
+
+    cadre_queue_measured(&s->queue, cadre_queue_kind(&s->queue, job),
+                         results->count, results->elapsed_ns);
+    finish_tasks(s, slot, (uint32_t)results->count);
+    settle(s, slot, true);
+    return CADRE_OK;
+}
+
+/* What a lost team held ends here. To run it again, reserve as many ranges,
+ * and say cadre_queue_give_back() in the place of drop_tasks(). */
+static cadre_err on_team_lost(struct cadre_sched *s, cadre_team_id id)
+{
+    struct cadre_team *team;
+    cadre_err err;
+    uint32_t slot;
+
+    if ((team = cadre_team_find(&s->teams, id, &slot)) == NULL)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 2 * (uint64_t)team->held)) != CADRE_OK)
+        return err;
+    for (uint32_t i = 0; i < team->held; i++) {
+        struct cadre_batch *batch = cadre_team_batch(team, i);
+
+        s->running -= batch->count;
+        drop_tasks(s, CADRE_ELOST, id,
+                   (struct cadre_run){batch->job, batch->first, batch->count});
+    }
+    cadre_teams_remove(&s->teams, slot);
+    return CADRE_OK;
+}
+
+static cadre_err on_team_retire(struct cadre_sched *s, cadre_team_id id)
+{
+    struct cadre_team *team;
+    cadre_err err;
+    uint32_t slot;
+
+    if ((team = cadre_team_find(&s->teams, id, &slot)) == NULL)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 1)) != CADRE_OK || team->is_retiring)
+        return err;
+    cadre_team_retire(&s->teams, slot);
+    settle(s, slot, false);
+    return CADRE_OK;
+}
+
+static cadre_err on_cancel(struct cadre_sched *s, cadre_job_id id)
+{
+    uint32_t slot = cadre_slots_find(&s->queue.jobs, id);
+    struct cadre_run run;
+    size_t runs;
+    cadre_err err;
+
+    if (slot == CADRE_NO_SLOT)
+        return CADRE_EINVAL;
+    runs = cadre_queue_runs(&s->queue, slot);
+    if ((err = reserve_actions(s, runs + 1)) != CADRE_OK)
+        return err;
+    cadre_queue_job(&s->queue, slot)->is_cancelled = true;
+    for (; runs > 0 && cadre_queue_withdraw(&s->queue, slot, &run); runs--)
+        drop_tasks(s, CADRE_ECANCELLED, 0, run);
+    return CADRE_OK;
+}
+
+/* The place in the ring of a batch that was sent as it is; `held` if none. */
+static uint32_t find_batch(const struct cadre_sched *s,
+                           const struct cadre_team *team,
+                           const struct cadre_ev_unsent *unsent)
+{
+    uint32_t job = cadre_slots_find(&s->queue.jobs, unsent->job), i;
+
+    for (i = 0; i < team->held; i++) {
+        const struct cadre_batch *b = cadre_team_batch(team, i);
+
+        if (b->job == job && b->first == unsent->first &&
+            b->count == unsent->count && b->sent == b->count)
+            break;
+    }
+    return i;
+}
+
+static cadre_err on_unsent(struct cadre_sched *s,
+                           const struct cadre_ev_unsent *unsent)
+{
+    const struct cadre_job *job;
+    struct cadre_batch batch;
+    struct cadre_team *team;
+    struct cadre_run run;
+    cadre_err err;
+    uint32_t slot, i;
+
+    if ((team = cadre_team_find(&s->teams, unsent->team, &slot)) == NULL ||
+        (i = find_batch(s, team, unsent)) == team->held)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, TEAM_ACTIONS_MAX + 1)) != CADRE_OK ||
+        (err = cadre_slots_reserve(&s->queue.ranges)) != CADRE_OK)
+        return err;
+
+    batch = *cadre_team_batch(team, i);
+    job = cadre_queue_job(&s->queue, batch.job);
+    run = (struct cadre_run){batch.job, batch.first, batch.count};
+    cadre_team_recall(&s->teams, slot, i,
+                      cadre_job_bytes(job, batch.first, batch.count),
+                      s->now_ns);
+    s->running -= batch.count;
+    if (job->is_cancelled)
+        drop_tasks(s, CADRE_ECANCELLED, unsent->team, run);
+    else
+        cadre_queue_give_back(&s->queue, batch.job, batch.first, batch.count);
+    settle(s, slot, false);
+    return CADRE_OK;
+}
+
+void cadre_sched_destroy(struct cadre_sched *s)
+{
+    if (s == NULL)
+        return;
+    cadre_queue_fini(&s->queue);
+    cadre_teams_fini(&s->teams);
+    free(s->actions);
+    free(s);
+}
+
+cadre_err cadre_sched_create(const struct cadre_sched_options *options,
+                             struct cadre_sched **sched)
+{
+    struct cadre_sched *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return CADRE_ENOMEM;
+    s->options = defaults;
+    if (options != NULL && options->batch_ns > 0)
+        s->options.batch_ns = options->batch_ns;
+    if (options != NULL && options->min_batch_ns > 0)
+        s->options.min_batch_ns = options->min_batch_ns;
+    if (options != NULL && options->ahead_ns > 0)
+        s->options.ahead_ns = options->ahead_ns;
+    if (options != NULL && options->inflight_bytes > 0)
+        s->options.inflight_bytes = options->inflight_bytes;
+    cadre_queue_init(&s->queue);
+    cadre_teams_init(&s->teams);
+    *sched = s;
+    return CADRE_OK;
+}
+
+static cadre_err take(struct cadre_sched *s, const struct cadre_event *event)
+{
+    switch (event->type) {
+    case CADRE_EV_SUBMIT:
+        return on_submit(s, &event->submit);
+    case CADRE_EV_TEAM_READY:
+        return on_team_ready(s, event->team);
+    case CADRE_EV_RESULTS:
+        return on_results(s, &event->results);
+    case CADRE_EV_TEAM_LOST:
+        return on_team_lost(s, event->team);
+    case CADRE_EV_TEAM_RETIRE:
+        return on_team_retire(s, event->team);
+    case CADRE_EV_CANCEL:
+        return on_cancel(s, event->job);
+    case CADRE_EV_TICK:
+        return reserve_actions(s, 0);
+    case CADRE_EV_UNSENT:
+        return on_unsent(s, &event->unsent);
+    }
+    return CADRE_EINVAL;
+}
+
+cadre_err cadre_sched_step(struct cadre_sched *s,
+                           const struct cadre_event *event,
+                           struct cadre_actions *actions)
+{
+    uint64_t before_ns = s->now_ns;
+    cadre_err err;
+
+    if (event->now_ns > s->now_ns)
+        s->now_ns = event->now_ns;
+    s->action_count = 0;
+    if ((err = take(s, event)) != CADRE_OK) {
+        s->now_ns = before_ns;
+        return err;
+    }
+    if (event->type != CADRE_EV_UNSENT) {
+        serve_idle(s);
+        send_ahead(s);
+    }
+    *actions =
+        (struct cadre_actions){.list = s->actions, .count = s->action_count};
+    return CADRE_OK;
+}
+
+uint64_t cadre_sched_waiting(const struct cadre_sched *s)
+{
+    return s->queue.waiting;
+}
+
+uint64_t cadre_sched_running(const struct cadre_sched *s)
+{
+    return s->running;
+}
+
+uint32_t cadre_sched_teams(const struct cadre_sched *s)
+{
+    return s->teams.slots.count;
+}
+
+uint64_t cadre_sched_next_results_ns(const struct cadre_sched *s)
+{
+    const struct cadre_heap_entry *first = cadre_heap_first(&s->teams.finish);
+
+    return first != NULL ? first->key : UINT64_MAX;
+}

@@ -1,0 +1,123 @@
+/* sched_queue.h - what waits to be sent, in order, and how long it takes.
+ *
+ *     returned ranges         jobs with tasks that were never sent
+ *     [job 3: 8..11] ...  ->  job 7 ------> job 8 ------> job 9 ...
+ *     ^ front                 ^ its first unsent task is next
+ *
+ * Every job that lives has a record here, waiting or not; a job whose tasks
+ * have all been sent is in no list. A range is a run of tasks of one job that
+ * came back unsent; the ranges of one job form a ring, so that cancelling the
+ * job finds them.
+ */
+#ifndef CADRE_RUNTIME_SCHED_QUEUE_H
+#define CADRE_RUNTIME_SCHED_QUEUE_H
+
+#include "sched.h"
+#include "sched_slots.h"
+
+/* How long tasks of one function take. */
+struct cadre_kind {
+    struct cadre_slot slot;
+    double mean_ns;    /* estimate for one task; 0: not measured yet */
+    uint64_t measured; /* tasks that the estimate has seen */
+    uint64_t longest;  /* tasks in the longest batch finished */
+    uint64_t waiting;  /* tasks that wait to be sent */
+    uint64_t worth_ns; /* their estimate together */
+};
+
+/* A single-task job that waits costs this record and up to 6 bytes of the
+ * table that finds it: 70 bytes. A million of them is common. */
+struct cadre_job {
+    struct cadre_slot slot; /* tag: slot of its kind; list: the jobs' queue */
+    uint64_t count;
+    uint64_t next;  /* the first task that was never sent */
+    uint64_t ended; /* tasks that were done or dropped */
+    union {
+        uint64_t each;
+        const uint64_t *totals;
+    } bytes;
+    uint32_t returned; /* the last of its ranges, or CADRE_NO_SLOT */
+    uint32_t chunk : 30;
+    uint32_t has_totals : 1;
+    uint32_t is_cancelled : 1;
+};
+_Static_assert(sizeof(struct cadre_job) + 6 <= 72,
+               "a job that waits is to stay small");
+
+/* Tasks that came back. */
+struct cadre_range {
+    struct cadre_slot slot; /* tag: slot of its job; list: all ranges */
+    uint64_t first;
+    uint32_t count;
+    uint32_t next; /* in the ring of its job's ranges */
+};
+
+/* Tasks at the front of the queue. */
+struct cadre_run {
+    uint32_t job; /* slot */
+    uint64_t first;
+    uint64_t count;
+};
+
+struct cadre_queue {
+    struct cadre_slots jobs;    /* struct cadre_job */
+    struct cadre_slots kinds;   /* struct cadre_kind; kept to the end */
+    struct cadre_slots ranges;  /* struct cadre_range */
+    struct cadre_list unsent;   /* jobs with tasks that were never sent */
+    struct cadre_list returned; /* ranges */
+    uint64_t returns;           /* ranges ever: their ids */
+    uint64_t waiting;           /* tasks */
+    uint64_t worth_ns;          /* estimate for all that waits; unmeasured: 0 */
+};
+
+/* A job is named by the slot of its record throughout. */
+
+void cadre_queue_init(struct cadre_queue *queue);
+void cadre_queue_fini(struct cadre_queue *queue);
+
+struct cadre_job *cadre_queue_job(const struct cadre_queue *queue,
+                                  uint32_t job);
+struct cadre_kind *cadre_queue_kind(const struct cadre_queue *queue,
+                                    const struct cadre_job *job);
+
+/* Add a job at the end; cadre_queue_reserve first (CADRE_ENOMEM: as before). */
+cadre_err cadre_queue_reserve(struct cadre_queue *queue);
+void cadre_queue_push(struct cadre_queue *queue,
+                      const struct cadre_ev_submit *submit);
+
+/* What is next; false when nothing waits. */
+bool cadre_queue_peek(const struct cadre_queue *queue, struct cadre_run *run);
+
+/* The first `count` tasks of what is next wait no more; `count` is at most what
+ * peek said. */
+void cadre_queue_take(struct cadre_queue *queue, uint64_t count);
+
+/* Tasks that were taken wait again, before all that were never sent;
+ * cadre_slots_reserve(&queue->ranges) first. */
+void cadre_queue_give_back(struct cadre_queue *queue, uint32_t slot,
+                           uint64_t first, uint32_t count);
+
+/* Take from the middle what waits of a job, a run at a time; false when nothing
+ * is left. */
+bool cadre_queue_withdraw(struct cadre_queue *queue, uint32_t slot,
+                          struct cadre_run *run);
+
+/* How many runs cadre_queue_withdraw() will find. */
+size_t cadre_queue_runs(const struct cadre_queue *queue, uint32_t slot);
+
+/* `count` tasks of `kind` took `elapsed_ns` together. */
+void cadre_queue_measured(struct cadre_queue *queue, struct cadre_kind *kind,
+                          uint64_t count, uint64_t elapsed_ns);
+
+/* How long `count` tasks take, 2^50 ns at most; 0: not measured yet. */
+uint64_t cadre_kind_estimate(const struct cadre_kind *kind, uint64_t count);
+
+/* Bytes of tasks [first, first + count) of `job`. */
+uint64_t cadre_job_bytes(const struct cadre_job *job, uint64_t first,
+                         uint64_t count);
+
+/* How many of the `count` tasks from `first` weigh at most `room` bytes. */
+uint64_t cadre_job_fit(const struct cadre_job *job, uint64_t first,
+                       uint64_t count, uint64_t room);
+
+#endif
