@@ -1,0 +1,942 @@
+/* test_sched_sim.c - the scheduler against a simulated cluster.
+ *
+ *     test_sched_sim [SEEDS]
+ *
+ * Each seed is a cluster of its own: teams that come, retire and die, jobs of
+ * all sizes, tasks of constant, random and heavy-tailed length, results in
+ * parts, sends that fail, cancels, and workers that lie. A second, simple
+ * record of what is where is kept beside the scheduler; after every step the
+ * two must agree and the promises of sched.h must hold. A failure names its
+ * seed. Other tests measure how well a cluster is used.
+ *
+ * The cluster: a batch reaches its team `latency_ns` after it was sent, the
+ * team spends `overhead_ns` on opening it, works on a part of it, and the
+ * results of the part arrive `latency_ns` after it ended. Nobody waits for
+ * results but the controller.
+ */
+#include "check.h"
+#include "sched.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US UINT64_C(1000)
+#define MS (1000 * US)
+#define SECOND (1000 * MS)
+
+enum { KINDS = 5 };
+
+enum task_state { WAITING, SENT, ENDED };
+enum shape { CONSTANT, RANDOM, HEAVY_TAILED, LAST_LONG };
+
+struct kind {
+    enum shape shape;
+    double scale_ns;
+};
+
+struct job {
+    uint64_t count;
+    uint64_t chunk;
+    uint64_t next; /* the first task that was never sent */
+    uint64_t ended;
+    uint64_t bytes_each;
+    uint64_t *totals; /* or NULL */
+    unsigned char *state;
+    uint32_t kind;
+    bool is_cancelled;
+    bool is_done; /* JOB_DONE was seen */
+};
+
+struct batch {
+    uint32_t job;
+    uint64_t first;
+    uint64_t count;
+    uint64_t comes_ns; /* when the team has it */
+    bool is_open;      /* the team has begun with it */
+};
+
+struct team {
+    struct batch *held;
+    size_t head; /* index of the first */
+    size_t tail;
+    size_t cap;
+    uint64_t free_ns; /* the last part ended then */
+    uint64_t part;    /* tasks whose results are on their way; 0: none */
+    uint64_t part_ns;
+    uint64_t tasks;
+    uint64_t bytes;
+    uint32_t life; /* raised with each death: events of before are void */
+    bool lives;
+    bool is_retiring;
+};
+
+/* The results of a team's part arrive. */
+struct arrival {
+    uint64_t at_ns;
+    uint64_t order;
+    uint32_t team;
+    uint32_t life;
+};
+
+/* Tasks that a failed send gave back. */
+struct returned {
+    uint32_t job;
+    uint64_t first;
+    uint64_t count;
+};
+
+struct sim {
+    struct cadre_sched *sched;
+    uint64_t seed; /* named when something is wrong */
+    uint64_t random;
+    uint64_t now_ns;
+    uint64_t inflight_bytes;
+    uint64_t latency_ns;
+    uint64_t overhead_ns;
+    uint32_t unsent_per_1000; /* SENDs that fail */
+    bool has_parts;
+
+    struct kind kinds[KINDS];
+    struct job *jobs; /* id: index + 1 */
+    uint32_t job_count;
+    uint32_t submitted; /* jobs */
+    uint32_t front;     /* the first job that may have unsent tasks */
+    uint32_t done;      /* jobs */
+    uint32_t complete;  /* jobs all of whose tasks have ended */
+    struct returned *returned;
+    size_t returned_head, returned_tail, returned_cap;
+
+    struct team *teams; /* id: index + 1 */
+    uint32_t team_count;
+    uint32_t living;   /* teams */
+    uint32_t idle;     /* of them: hold nothing, not retiring */
+    uint32_t retiring; /* of them */
+    uint32_t finished; /* retiring ones that hold nothing */
+
+    struct arrival *arrivals; /* binary heap */
+    size_t arrival_count, arrival_cap;
+    uint64_t arrivals_ever;
+
+    uint64_t waiting; /* tasks */
+    uint64_t running;
+    uint32_t lost;               /* the team that is being lost, + 1 */
+    struct cadre_action *failed; /* SENDs of this step that could not be done */
+    size_t failed_count, failed_cap;
+    uint32_t *served; /* teams that got a SEND in this step */
+    size_t served_count, served_cap;
+
+    uint64_t events; /* in total */
+    uint64_t sends;
+};
+
+static uint64_t seeds = 3000;
+static uint64_t events_ever;
+
+static void stop(const struct sim *sim, int line, const char *what)
+{
+    printf("\nseed %" PRIu64 ", event %" PRIu64 ", line %d: not true: %s\n",
+           sim->seed, sim->events, line, what);
+    CU_FAIL_FATAL("a promise was broken");
+}
+
+#define MUST(condition)                                                        \
+    do {                                                                       \
+        if (!(condition))                                                      \
+            stop(sim, __LINE__, #condition);                                   \
+    } while (0)
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return x ^ (x >> 31);
+}
+
+/* A random number below `bound`. */
+static uint64_t below(struct sim *sim, uint64_t bound)
+{
+    sim->random += UINT64_C(0x9E3779B97F4A7C15);
+    return mix(sim->random) % bound;
+}
+
+static uint64_t task_ns(const struct sim *sim, uint32_t job, uint64_t task)
+{
+    const struct job *j = &sim->jobs[job];
+    const struct kind *kind = &sim->kinds[j->kind];
+    uint64_t hash = mix(sim->seed * 1000003 + job * UINT64_C(7919) + task + 1);
+    double u = (double)((hash >> 11) + 1) / 9007199254740993.0;
+
+    switch (kind->shape) {
+    case CONSTANT:
+        break;
+    case RANDOM:
+        return (uint64_t)(2 * u * kind->scale_ns);
+    case HEAVY_TAILED:
+        return (uint64_t)(kind->scale_ns / (u < 1e-3 ? 1e-3 : u));
+    case LAST_LONG:
+        return (uint64_t)kind->scale_ns * (task + 8 >= j->count ? 100 : 1);
+    }
+    return (uint64_t)kind->scale_ns;
+}
+
+static uint64_t bytes_of(const struct job *job, uint64_t first, uint64_t count)
+{
+    if (job->totals != NULL)
+        return job->totals[first + count] - job->totals[first];
+    return job->bytes_each * count;
+}
+
+/* Room for one more item of `size` bytes in an array. */
+static void *grown(void *array, size_t *cap, size_t count, size_t size)
+{
+    if (count < *cap)
+        return array;
+    *cap = *cap == 0 ? 16 : 2 * *cap;
+    array = realloc(array, *cap * size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(array);
+    return array;
+}
+
+/* The heap of arrivals. */
+
+static bool is_sooner(struct arrival a, struct arrival b)
+{
+    return a.at_ns < b.at_ns || (a.at_ns == b.at_ns && a.order < b.order);
+}
+
+static void expect_arrival(struct sim *sim, uint64_t at_ns, uint32_t team)
+{
+    struct arrival new = {at_ns, sim->arrivals_ever++, team,
+                          sim->teams[team].life};
+    size_t i = sim->arrival_count;
+
+    sim->arrivals =
+        grown(sim->arrivals, &sim->arrival_cap, i, sizeof *sim->arrivals);
+    sim->arrival_count++;
+    for (; i > 0 && is_sooner(new, sim->arrivals[(i - 1) / 2]); i = (i - 1) / 2)
+        sim->arrivals[i] = sim->arrivals[(i - 1) / 2];
+    sim->arrivals[i] = new;
+}
+
+static struct arrival next_arrival(struct sim *sim)
+{
+    struct arrival *heap = sim->arrivals, first = heap[0];
+    struct arrival last = heap[--sim->arrival_count];
+    size_t i = 0, child;
+
+    while ((child = 2 * i + 1) < sim->arrival_count) {
+        if (child + 1 < sim->arrival_count &&
+            is_sooner(heap[child + 1], heap[child]))
+            child++;
+        if (!is_sooner(heap[child], last))
+            break;
+        heap[i] = heap[child];
+        i = child;
+    }
+    heap[i] = last;
+    return first;
+}
+
+/* The record of what is where. */
+
+static void mark(struct sim *sim, uint32_t job, uint64_t first, uint64_t count,
+                 enum task_state from, enum task_state to)
+{
+    struct job *j = &sim->jobs[job];
+
+    MUST(first + count <= j->count);
+    for (uint64_t task = first; task < first + count; task++) {
+        MUST(j->state[task] == from);
+        j->state[task] = (unsigned char)to;
+    }
+    sim->waiting += (to == WAITING ? count : 0) - (from == WAITING ? count : 0);
+    sim->running += (to == SENT ? count : 0) - (from == SENT ? count : 0);
+    j->ended += to == ENDED ? count : 0;
+    sim->complete += to == ENDED && j->ended == j->count;
+}
+
+static void load(struct sim *sim, uint32_t team, struct batch batch)
+{
+    struct team *t = &sim->teams[team];
+
+    if (t->tasks == 0 && !t->is_retiring)
+        sim->idle--;
+    t->held = grown(t->held, &t->cap, t->tail, sizeof *t->held);
+    t->held[t->tail++] = batch;
+    t->tasks += batch.count;
+    t->bytes += bytes_of(&sim->jobs[batch.job], batch.first, batch.count);
+}
+
+/* `count` tasks of the job from `first` are not the team's any more. */
+static void unload(struct sim *sim, uint32_t team, uint32_t job, uint64_t first,
+                   uint64_t count)
+{
+    struct team *t = &sim->teams[team];
+
+    t->tasks -= count;
+    t->bytes -= bytes_of(&sim->jobs[job], first, count);
+    if (t->tasks > 0)
+        return;
+    t->head = t->tail = 0;
+    if (t->is_retiring)
+        sim->finished++;
+    else
+        sim->idle++;
+}
+
+static void forget(struct sim *sim, uint32_t team)
+{
+    struct team *t = &sim->teams[team];
+
+    sim->living--;
+    sim->retiring -= t->is_retiring;
+    sim->finished -= t->is_retiring && t->tasks == 0;
+    sim->idle -= !t->is_retiring && t->tasks == 0;
+    *t = (struct team){.held = t->held, .cap = t->cap, .life = t->life + 1};
+}
+
+/* Send-order: what came back goes first, then job after job. */
+static void check_order(struct sim *sim, uint32_t job, uint64_t first,
+                        uint64_t count)
+{
+    struct returned *r;
+    struct job *j;
+
+    while (sim->returned_head < sim->returned_tail &&
+           sim->returned[sim->returned_head].count == 0)
+        sim->returned_head++;
+    if (sim->returned_head < sim->returned_tail) {
+        r = &sim->returned[sim->returned_head];
+        MUST(r->job == job && r->first == first && r->count >= count);
+        r->first += count;
+        r->count -= count;
+        return;
+    }
+    while (sim->jobs[sim->front].next == sim->jobs[sim->front].count)
+        sim->front++;
+    j = &sim->jobs[sim->front];
+    MUST(job == sim->front && first == j->next);
+    MUST(count <= j->count - j->next);
+    j->next += count;
+}
+
+/* Let the team begin with the next part of what it holds. */
+static void work(struct sim *sim, uint32_t team)
+{
+    struct team *t = &sim->teams[team];
+    struct batch *batch = &t->held[t->head];
+
+    if (!t->lives || t->part > 0 || t->head == t->tail)
+        return;
+    if (t->free_ns < batch->comes_ns)
+        t->free_ns = batch->comes_ns;
+    if (!batch->is_open)
+        t->free_ns += sim->overhead_ns;
+    batch->is_open = true;
+    t->part = batch->count;
+    if (sim->has_parts && below(sim, 2) == 0)
+        t->part = 1 + below(sim, batch->count);
+    t->part_ns = 0;
+    for (uint64_t i = 0; i < t->part; i++)
+        t->part_ns += task_ns(sim, batch->job, batch->first + i);
+    t->free_ns += t->part_ns;
+    expect_arrival(sim, t->free_ns + sim->latency_ns, team);
+}
+
+static void on_send(struct sim *sim, const struct cadre_action *a)
+{
+    uint32_t team = a->team - 1, job = (uint32_t)a->job - 1;
+    const struct job *j = &sim->jobs[job];
+    const struct team *t = &sim->teams[team];
+
+    MUST(team < sim->team_count && job < sim->submitted && a->count > 0);
+    MUST(t->lives && !t->is_retiring && !j->is_cancelled);
+    MUST(j->chunk == 0 || a->count <= j->chunk);
+    check_order(sim, job, a->first, a->count);
+    mark(sim, job, a->first, a->count, WAITING, SENT);
+    load(sim, team,
+         (struct batch){.job = job,
+                        .first = a->first,
+                        .count = a->count,
+                        .comes_ns = sim->now_ns + sim->latency_ns});
+    MUST(t->bytes <= sim->inflight_bytes || t->tasks == 1);
+    sim->sends++;
+    sim->served = grown(sim->served, &sim->served_cap, sim->served_count,
+                        sizeof *sim->served);
+    sim->served[sim->served_count++] = team;
+    if (below(sim, 1000) >= sim->unsent_per_1000)
+        return;
+    sim->failed = grown(sim->failed, &sim->failed_cap, sim->failed_count,
+                        sizeof *sim->failed);
+    sim->failed[sim->failed_count++] = *a;
+}
+
+static void on_drop(struct sim *sim, const struct cadre_action *a)
+{
+    uint32_t job = (uint32_t)a->job - 1;
+
+    MUST(job < sim->submitted);
+    if (a->err == CADRE_ELOST) {
+        MUST(sim->lost == a->team && sim->lost > 0);
+        mark(sim, job, a->first, a->count, SENT, ENDED);
+        sim->teams[a->team - 1].tasks -= a->count;
+    } else {
+        MUST(a->err == CADRE_ECANCELLED && sim->jobs[job].is_cancelled);
+        mark(sim, job, a->first, a->count, WAITING, ENDED);
+    }
+}
+
+static void on_action(struct sim *sim, const struct cadre_action *a)
+{
+    switch (a->type) {
+    case CADRE_ACT_SEND:
+        on_send(sim, a);
+        break;
+    case CADRE_ACT_DROP:
+        on_drop(sim, a);
+        break;
+    case CADRE_ACT_JOB_DONE:
+        MUST(a->job <= sim->submitted && !sim->jobs[a->job - 1].is_done);
+        MUST(sim->jobs[a->job - 1].ended == sim->jobs[a->job - 1].count);
+        sim->jobs[a->job - 1].is_done = true;
+        sim->done++;
+        break;
+    case CADRE_ACT_TEAM_OUT:
+        MUST(a->team <= sim->team_count && sim->teams[a->team - 1].lives);
+        MUST(sim->teams[a->team - 1].is_retiring);
+        MUST(sim->teams[a->team - 1].tasks == 0);
+        forget(sim, a->team - 1);
+        break;
+    }
+}
+
+/* What must be true between any two events. */
+static void check_all(struct sim *sim, enum cadre_event_type type)
+{
+    MUST(sim->waiting == cadre_sched_waiting(sim->sched));
+    MUST(sim->running == cadre_sched_running(sim->sched));
+    MUST(sim->living == cadre_sched_teams(sim->sched));
+    MUST(sim->complete == sim->done);
+    MUST(sim->finished == 0);
+    MUST(type == CADRE_EV_UNSENT || sim->waiting == 0 || sim->idle == 0);
+    MUST(sim->running > 0 ||
+         cadre_sched_next_results_ns(sim->sched) == UINT64_MAX);
+}
+
+static void step_once(struct sim *sim, struct cadre_event event)
+{
+    struct cadre_actions actions;
+
+    event.now_ns = sim->now_ns;
+    sim->events++;
+    MUST(cadre_sched_step(sim->sched, &event, &actions) == CADRE_OK);
+    for (size_t i = 0; i < actions.count; i++) {
+        MUST(event.type != CADRE_EV_UNSENT ||
+             actions.list[i].type != CADRE_ACT_SEND);
+        on_action(sim, &actions.list[i]);
+    }
+    check_all(sim, event.type);
+}
+
+/* A SEND of the last step could not be done. */
+static void give_back(struct sim *sim, struct cadre_action send)
+{
+    uint32_t team = send.team - 1, job = (uint32_t)send.job - 1;
+    struct team *t = &sim->teams[team];
+    size_t i = t->head;
+
+    while (t->held[i].job != job || t->held[i].first != send.first)
+        i++;
+    memmove(&t->held[i], &t->held[i + 1], (t->tail - i - 1) * sizeof *t->held);
+    t->tail--;
+    unload(sim, team, job, send.first, send.count);
+    mark(sim, job, send.first, send.count, SENT, WAITING);
+    sim->returned = grown(sim->returned, &sim->returned_cap, sim->returned_tail,
+                          sizeof *sim->returned);
+    sim->returned[sim->returned_tail++] =
+        (struct returned){job, send.first, send.count};
+    step_once(sim, (struct cadre_event){.type = CADRE_EV_UNSENT,
+                                        .unsent = {.team = send.team,
+                                                   .job = send.job,
+                                                   .first = send.first,
+                                                   .count = send.count}});
+}
+
+/* A step, and what must follow when sends fail: UNSENT for each, then a TICK.
+ */
+static void step(struct sim *sim, struct cadre_event event)
+{
+    size_t failed;
+
+    step_once(sim, event);
+    while ((failed = sim->failed_count) > 0) {
+        for (size_t i = 0; i < failed; i++)
+            give_back(sim, sim->failed[i]);
+        sim->failed_count = 0;
+        step_once(sim, (struct cadre_event){.type = CADRE_EV_TICK});
+    }
+    for (size_t i = 0; i < sim->served_count; i++)
+        work(sim, sim->served[i]);
+    sim->served_count = 0;
+}
+
+/* What happens to the cluster. */
+
+static void submit(struct sim *sim)
+{
+    struct job *job = &sim->jobs[sim->submitted++];
+
+    sim->waiting += job->count;
+    step(sim, (struct cadre_event){.type = CADRE_EV_SUBMIT,
+                                   .submit = {.job = sim->submitted,
+                                              .count = job->count,
+                                              .chunk = job->chunk,
+                                              .kind = job->kind,
+                                              .bytes_per_task = job->bytes_each,
+                                              .bytes = job->totals}});
+}
+
+static void add_team(struct sim *sim, uint32_t team)
+{
+    sim->teams[team].lives = true;
+    sim->living++;
+    sim->idle++;
+    step(sim,
+         (struct cadre_event){.type = CADRE_EV_TEAM_READY, .team = team + 1});
+}
+
+static void lose_team(struct sim *sim, uint32_t team)
+{
+    struct team *t = &sim->teams[team];
+    uint64_t held = t->tasks;
+
+    sim->lost = team + 1;
+    if (held > 0 && t->is_retiring)
+        t->is_retiring = false; /* none of the counts has it */
+    else if (held == 0)
+        sim->idle--;
+    t->lives = false;
+    sim->living--;
+    step(sim,
+         (struct cadre_event){.type = CADRE_EV_TEAM_LOST, .team = team + 1});
+    MUST(t->tasks == 0);
+    *t = (struct team){.held = t->held, .cap = t->cap, .life = t->life + 1};
+    sim->lost = 0;
+}
+
+static void retire_team(struct sim *sim, uint32_t team)
+{
+    struct team *t = &sim->teams[team];
+
+    if (!t->is_retiring) {
+        t->is_retiring = true;
+        sim->retiring++;
+        sim->idle -= t->tasks == 0;
+        sim->finished += t->tasks == 0;
+    }
+    step(sim,
+         (struct cadre_event){.type = CADRE_EV_TEAM_RETIRE, .team = team + 1});
+}
+
+static void cancel(struct sim *sim, uint32_t job)
+{
+    struct job *j = &sim->jobs[job];
+
+    if (j->is_done)
+        return;
+    j->is_cancelled = true;
+    j->next = j->count;
+    for (size_t i = sim->returned_head; i < sim->returned_tail; i++) {
+        if (sim->returned[i].job == job)
+            sim->returned[i].count = 0;
+    }
+    step(sim, (struct cadre_event){.type = CADRE_EV_CANCEL, .job = job + 1});
+    for (uint64_t task = 0; task < j->count; task++)
+        MUST(j->state[task] != WAITING);
+}
+
+/* An event that is not true must be refused and leave no trace. */
+static void lie(struct sim *sim)
+{
+    struct cadre_event event = {.type = CADRE_EV_RESULTS,
+                                .now_ns = sim->now_ns};
+    uint32_t team = (uint32_t)below(sim, sim->team_count);
+    const struct team *t = &sim->teams[team];
+    struct cadre_actions actions;
+
+    event.results.team = team + 1;
+    event.results.job = 1 + below(sim, sim->job_count);
+    event.results.count = 1;
+    event.results.first = UINT32_MAX; /* no job is that long */
+    if (t->tasks > 0) {
+        event.results.job = t->held[t->head].job + 1;
+        event.results.first = t->held[t->head].first + 1;
+        event.results.count = t->held[t->head].count;
+    }
+    MUST(cadre_sched_step(sim->sched, &event, &actions) == CADRE_EINVAL);
+    if (t->lives) {
+        event.type = CADRE_EV_TEAM_READY;
+        event.team = team + 1;
+        MUST(cadre_sched_step(sim->sched, &event, &actions) == CADRE_EINVAL);
+    }
+    check_all(sim, CADRE_EV_TICK);
+}
+
+static void deliver(struct sim *sim)
+{
+    struct arrival arrival = next_arrival(sim);
+    uint32_t team = arrival.team;
+    struct team *t = &sim->teams[team];
+    struct cadre_ev_results results;
+    struct batch *batch;
+
+    sim->now_ns = arrival.at_ns;
+    if (arrival.life != t->life)
+        return;
+    batch = &t->held[t->head];
+    results = (struct cadre_ev_results){.team = team + 1,
+                                        .job = batch->job + 1,
+                                        .first = batch->first,
+                                        .count = t->part,
+                                        .elapsed_ns = t->part_ns};
+    batch->first += t->part;
+    batch->count -= t->part;
+    t->head += batch->count == 0;
+    t->part = 0;
+    mark(sim, (uint32_t)results.job - 1, results.first, results.count, SENT,
+         ENDED);
+    unload(sim, team, (uint32_t)results.job - 1, results.first, results.count);
+    work(sim, team);
+    step(sim,
+         (struct cadre_event){.type = CADRE_EV_RESULTS, .results = results});
+}
+
+/* Setting up and cleaning up. */
+
+static void sim_init(struct sim *sim, uint64_t seed, uint32_t teams,
+                     uint32_t jobs)
+{
+    *sim = (struct sim){.seed = seed,
+                        .random = mix(seed + 1),
+                        .inflight_bytes = 16 << 20,
+                        .team_count = teams,
+                        .job_count = jobs};
+    sim->teams = calloc(teams, sizeof *sim->teams);
+    sim->jobs = calloc(jobs, sizeof *sim->jobs);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sim->teams);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sim->jobs);
+}
+
+static void sim_job(struct sim *sim, uint32_t job, uint64_t count,
+                    uint32_t kind)
+{
+    sim->jobs[job].count = count;
+    sim->jobs[job].kind = kind;
+    sim->jobs[job].state = calloc(count, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sim->jobs[job].state);
+}
+
+static void sim_start(struct sim *sim)
+{
+    struct cadre_sched_options options = {.inflight_bytes =
+                                              sim->inflight_bytes};
+
+    MUST(cadre_sched_create(&options, &sim->sched) == CADRE_OK);
+}
+
+static void sim_fini(struct sim *sim)
+{
+    events_ever += sim->events;
+    cadre_sched_destroy(sim->sched);
+    for (uint32_t i = 0; i < sim->job_count; i++) {
+        free(sim->jobs[i].state);
+        free(sim->jobs[i].totals);
+    }
+    for (uint32_t i = 0; i < sim->team_count; i++)
+        free(sim->teams[i].held);
+    free(sim->jobs);
+    free(sim->teams);
+    free(sim->returned);
+    free(sim->arrivals);
+    free(sim->failed);
+    free(sim->served);
+}
+
+static uint64_t random_count(struct sim *sim)
+{
+    switch (below(sim, 20)) {
+    case 0:
+        return 1 + below(sim, 3000);
+    case 1:
+    case 2:
+    case 3:
+        return 1 + below(sim, 300);
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+        return 1 + below(sim, 20);
+    default:
+        return 1;
+    }
+}
+
+static void random_bytes(struct sim *sim, struct job *job)
+{
+    job->bytes_each = below(sim, 3) == 0 ? below(sim, 600) : 0;
+    if (below(sim, 3) > 0)
+        return;
+    job->totals = calloc(job->count + 1, sizeof *job->totals);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job->totals);
+    for (uint64_t i = 0; i < job->count; i++)
+        job->totals[i + 1] = job->totals[i] + below(sim, 600);
+}
+
+static void random_cluster(struct sim *sim, uint64_t seed)
+{
+    uint32_t teams = 1 + (uint32_t)(mix(seed * 3 + 1) % 50);
+    uint32_t jobs = 1 + (uint32_t)(mix(seed * 3 + 2) % 60);
+
+    if (seed % 100 == 99)
+        teams = 1000;
+    sim_init(sim, seed, teams, teams == 1000 ? 20 * jobs : jobs);
+    sim->latency_ns = below(sim, 2) * below(sim, 50 * US);
+    sim->overhead_ns = below(sim, 10 * US);
+    sim->has_parts = below(sim, 2) == 0;
+    sim->unsent_per_1000 = below(sim, 3) == 0 ? (uint32_t)below(sim, 200) : 0;
+    if (below(sim, 3) == 0)
+        sim->inflight_bytes = 100 + below(sim, 5000);
+    for (uint32_t kind = 0; kind < KINDS; kind++) {
+        sim->kinds[kind].shape = (enum shape)below(sim, 4);
+        sim->kinds[kind].scale_ns = /* 20 ns to 0.3 s */
+            (double)((20 + below(sim, 20)) << below(sim, 24));
+    }
+    for (uint32_t job = 0; job < sim->job_count; job++) {
+        sim_job(sim, job, random_count(sim), (uint32_t)below(sim, KINDS));
+        random_bytes(sim, &sim->jobs[job]);
+        if (below(sim, 8) == 0)
+            sim->jobs[job].chunk = 1 + below(sim, 40);
+    }
+    sim_start(sim);
+}
+
+/* A living team, or `team_count`. */
+static uint32_t random_team(struct sim *sim)
+{
+    uint32_t team = (uint32_t)below(sim, sim->team_count);
+
+    return sim->teams[team].lives ? team : sim->team_count;
+}
+
+/* Something that nobody asked for. */
+static void disturb(struct sim *sim)
+{
+    uint64_t what = below(sim, 10);
+    uint32_t team = random_team(sim);
+
+    if (sim->arrival_count > 0 && sim->arrivals[0].at_ns > sim->now_ns)
+        sim->now_ns += below(sim, sim->arrivals[0].at_ns - sim->now_ns + 1);
+    if (what < 2 && team < sim->team_count)
+        lose_team(sim, team);
+    else if (what == 2 && team < sim->team_count)
+        retire_team(sim, team);
+    else if (what == 3 && sim->submitted > 0)
+        cancel(sim, (uint32_t)below(sim, sim->submitted));
+    else if (what == 4)
+        step(sim, (struct cadre_event){.type = CADRE_EV_TICK});
+    else if (what == 5)
+        lie(sim);
+    else if (!sim->teams[team = (uint32_t)below(sim, sim->team_count)].lives)
+        add_team(sim, team);
+}
+
+/* With nothing under way, what can still happen? */
+static void go_on(struct sim *sim)
+{
+    MUST(sim->running == 0);
+    if (sim->submitted < sim->job_count)
+        submit(sim);
+    MUST(sim->waiting == 0 || sim->idle == 0);
+    if (sim->living - sim->retiring == 0) {
+        uint32_t team = 0;
+
+        while (sim->teams[team].lives)
+            team++;
+        add_team(sim, team);
+    }
+}
+
+static void run_cluster(struct sim *sim, uint64_t submits_per_100,
+                        uint64_t disturbances_per_1000)
+{
+    while (sim->done < sim->job_count) {
+        if (sim->submitted < sim->job_count &&
+            below(sim, 100) < submits_per_100)
+            submit(sim);
+        if (below(sim, 1000) < disturbances_per_1000)
+            disturb(sim);
+        if (sim->arrival_count > 0)
+            deliver(sim);
+        else
+            go_on(sim);
+    }
+    MUST(sim->waiting == 0 && sim->running == 0);
+}
+
+static void promises_hold_in_every_cluster(void)
+{
+    for (uint64_t seed = 0; seed < seeds; seed++) {
+        struct sim cluster, *sim = &cluster;
+        uint64_t teams;
+
+        random_cluster(sim, seed);
+        teams = below(sim, sim->team_count + 1);
+        for (uint32_t team = 0; team < teams; team++)
+            add_team(sim, team);
+        run_cluster(sim, 1 + below(sim, 100),
+                    below(sim, 4) == 0 ? 0 : below(sim, 150));
+        sim_fini(sim);
+    }
+    printf("%" PRIu64 " clusters, %" PRIu64 " events ", seeds, events_ever);
+}
+
+/* How well a cluster is used. */
+
+/* All teams and jobs are there; returns when the last results came. */
+static uint64_t makespan_ns(struct sim *sim)
+{
+    sim_start(sim);
+    for (uint32_t team = 0; team < sim->team_count; team++)
+        add_team(sim, team);
+    while (sim->submitted < sim->job_count)
+        submit(sim);
+    run_cluster(sim, 0, 0);
+    printf("%" PRIu64 " sends, %.3f ms ", sim->sends,
+           (double)sim->now_ns / 1e6);
+    return sim->now_ns;
+}
+
+static void million_tasks_of_20_ns_need_few_batches(void)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 2, 1);
+    sim.kinds[0] = (struct kind){CONSTANT, 20};
+    sim.overhead_ns = 5 * US;
+    sim_job(&sim, 0, 1000000, 0);
+    CU_ASSERT(makespan_ns(&sim) <= 10 * MS * 105 / 100);
+    CU_ASSERT(sim.sends <= 60);
+    sim_fini(&sim);
+}
+
+static void short_tasks_keep_two_teams_busy(void)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 2, 1);
+    sim.kinds[0] = (struct kind){CONSTANT, 100 * (double)US};
+    sim.overhead_ns = 5 * US;
+    sim.latency_ns = 20 * US;
+    sim_job(&sim, 0, 20000, 0);
+    CU_ASSERT(makespan_ns(&sim) <= SECOND * 102 / 100);
+    sim_fini(&sim);
+}
+
+static void random_tasks_keep_two_teams_busy(void)
+{
+    uint64_t ideal_ns = 0;
+    struct sim sim;
+
+    sim_init(&sim, 1, 2, 1);
+    sim.kinds[0] = (struct kind){RANDOM, 100 * (double)US};
+    sim.overhead_ns = 5 * US;
+    sim.latency_ns = 20 * US;
+    sim_job(&sim, 0, 20000, 0);
+    for (uint64_t task = 0; task < 20000; task++)
+        ideal_ns += task_ns(&sim, 0, task) / 2;
+    CU_ASSERT(makespan_ns(&sim) <= ideal_ns * 102 / 100);
+    sim_fini(&sim);
+}
+
+static void long_tasks_of_unknown_length_are_spread(void)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 2, 1);
+    sim.kinds[0] = (struct kind){CONSTANT, (double)SECOND};
+    sim_job(&sim, 0, 4, 0);
+    CU_ASSERT_EQUAL(makespan_ns(&sim), 2 * SECOND);
+    sim_fini(&sim);
+
+    sim_init(&sim, 1, 2, 6);
+    sim.kinds[0] = (struct kind){CONSTANT, (double)SECOND / 2};
+    for (uint32_t job = 0; job < 6; job++)
+        sim_job(&sim, job, 1, 0);
+    CU_ASSERT_EQUAL(makespan_ns(&sim), 3 * SECOND / 2);
+    sim_fini(&sim);
+}
+
+static void long_tasks_at_the_end_are_not_queued_up(void)
+{
+    const uint64_t long_ns = 10 * MS;
+    struct sim sim;
+
+    sim_init(&sim, 1, 4, 1);
+    sim.kinds[0] = (struct kind){LAST_LONG, 100 * (double)US};
+    sim.overhead_ns = 5 * US;
+    sim.latency_ns = 20 * US;
+    sim_job(&sim, 0, 10000, 0);
+    /* 9,992 short ones and 8 long ones on 4 teams, and one long one late */
+    CU_ASSERT(makespan_ns(&sim) <=
+              (9992 * 100 * US + 8 * long_ns) / 4 * 102 / 100 + long_ns);
+    sim_fini(&sim);
+}
+
+static void single_task_jobs_keep_teams_busy(void)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 2, 100000);
+    sim.kinds[0] = (struct kind){CONSTANT, 10 * (double)US};
+    sim.overhead_ns = US;
+    sim.latency_ns = 100 * US;
+    for (uint32_t job = 0; job < 100000; job++)
+        sim_job(&sim, job, 1, 0);
+    CU_ASSERT(makespan_ns(&sim) <= 550 * MS * 102 / 100);
+    sim_fini(&sim);
+}
+
+static void thousand_teams_share_a_job(void)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 1000, 1);
+    sim.kinds[0] = (struct kind){CONSTANT, (double)MS};
+    sim.overhead_ns = 5 * US;
+    sim.latency_ns = 50 * US;
+    sim_job(&sim, 0, 1000000, 0);
+    CU_ASSERT(makespan_ns(&sim) <= SECOND * 103 / 100);
+    sim_fini(&sim);
+}
+
+static const struct check_test tests[] = {
+    CHECK(promises_hold_in_every_cluster),
+    CHECK(million_tasks_of_20_ns_need_few_batches),
+    CHECK(short_tasks_keep_two_teams_busy),
+    CHECK(random_tasks_keep_two_teams_busy),
+    CHECK(long_tasks_of_unknown_length_are_spread),
+    CHECK(long_tasks_at_the_end_are_not_queued_up),
+    CHECK(single_task_jobs_keep_teams_busy),
+    CHECK(thousand_teams_share_a_job),
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        seeds = strtoull(argv[1], NULL, 10);
+    return check_run("sched_sim", tests);
+}
