@@ -154,7 +154,7 @@ cadre_err cadre_feed_error(const struct cadre_row *row,
 
 static void *append(struct column *c, size_t bytes)
 {
-    if (c->len + bytes > c->capacity) {
+    if (c->data == NULL || c->len + bytes > c->capacity) {
         size_t capacity = (c->len + bytes) * 2 + 256;
         unsigned char *grown = realloc(c->data, capacity);
 
@@ -326,13 +326,14 @@ cadre_err cadre_row_give_values(struct cadre_row *row,
                                 struct cadre_values values)
 {
     if (row->err != CADRE_OK)
-        return row->err;
+        return cadre_error_publish(&row->error, row->err);
     row->err = add_row(row, values);
     if (row->err == CADRE_ENOMEM)
         cadre_error_set(&row->error, CADRE_ENOMEM, "out of memory");
-    if (row->err == CADRE_OK)
-        row->nrows++;
-    return row->err;
+    if (row->err != CADRE_OK)
+        return cadre_error_publish(&row->error, row->err);
+    row->nrows++;
+    return CADRE_OK;
 }
 
 /* --- many rows --------------------------------------------------------------
