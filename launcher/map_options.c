@@ -1,0 +1,221 @@
+/* map_options.c - reads the command line of `cadre map`; help.c describes it.
+ */
+#include "map_options.h"
+
+#include "help.h"
+#include "numbers.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WORKERS_MAX = 1000000,
+    GO_ON = -1,
+
+    /* Options without a letter. */
+    OPT_FORMAT = 256,
+    OPT_HEADER,
+    OPT_SET,
+    OPT_EACH_FILE,
+    OPT_FILE_PARAM,
+    OPT_UNORDERED,
+    OPT_KEEP_GOING,
+    OPT_CHUNK,
+    OPT_SPAWN_TIMEOUT,
+    OPT_WORKER,
+    OPT_DRY_RUN,
+    OPT_PROGRESS
+};
+
+static const struct option long_options[] = {
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"header", no_argument, NULL, OPT_HEADER},
+    {"set", required_argument, NULL, OPT_SET},
+    {"each-file", no_argument, NULL, OPT_EACH_FILE},
+    {"file-param", required_argument, NULL, OPT_FILE_PARAM},
+    {"null", no_argument, NULL, '0'},
+    {"unordered", no_argument, NULL, OPT_UNORDERED},
+    {"keep-going", no_argument, NULL, OPT_KEEP_GOING},
+    {"chunk", required_argument, NULL, OPT_CHUNK},
+    {"spawn-timeout", required_argument, NULL, OPT_SPAWN_TIMEOUT},
+    {"worker", required_argument, NULL, OPT_WORKER},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"progress", required_argument, NULL, OPT_PROGRESS},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* Index of `word` in `words` (ended by NULL), or -1. */
+static int find_word(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+static int set_format(struct cadre_map_options *o, const char *word)
+{
+    static const char *const words[] = {"auto",  "csv",  "tsv",
+                                        "space", "line", NULL};
+    int found = find_word(word, words);
+
+    if (found < 0)
+        return cadre_complain_usage("--format %s: write auto, csv, tsv, space "
+                                    "or line",
+                                    word);
+    o->input.format = (enum cadre_input_format)found;
+    return GO_ON;
+}
+
+static int set_progress(struct cadre_map_options *o, const char *word)
+{
+    static const char *const words[] = {"auto", "always", "never", NULL};
+    int found = find_word(word, words);
+
+    if (found < 0)
+        return cadre_complain_usage(
+            "--progress %s: write auto, always or never", word);
+    o->progress = (enum cadre_when)found;
+    return GO_ON;
+}
+
+static int set_workers(struct cadre_map_options *o, const char *text)
+{
+    uint64_t n;
+
+    if (!cadre_number_scan(text, 1, WORKERS_MAX, &n))
+        return cadre_complain_usage("-n %s: write a number from 1 to %d, or "
+                                    "leave it out for one worker per core",
+                                    text, WORKERS_MAX);
+    o->workers = (int)n;
+    return GO_ON;
+}
+
+static int set_chunk(struct cadre_map_options *o, const char *text)
+{
+    if (!cadre_number_scan(text, 1, UINT32_MAX, &o->chunk_size))
+        return cadre_complain_usage("--chunk %s: write a number of rows from "
+                                    "1, or leave it out",
+                                    text);
+    return GO_ON;
+}
+
+static int set_timeout(struct cadre_map_options *o, const char *text)
+{
+    if (!cadre_seconds_scan(text, &o->spawn_timeout_s))
+        return cadre_complain_usage("--spawn-timeout %s: write a number of "
+                                    "seconds above 0",
+                                    text);
+    return GO_ON;
+}
+
+static void add_setting(struct cadre_map_options *o, char *setting)
+{
+    char **list = (char **)o->binding.settings;
+
+    list = reallocarray(list, o->binding.nsettings + 1, sizeof *list);
+    if (list == NULL)
+        cadre_out_of_memory();
+    list[o->binding.nsettings++] = setting;
+    o->binding.settings = list;
+}
+
+static int set_option(struct cadre_map_options *o, int option, char **argv)
+{
+    switch (option) {
+    case 'n':
+        return set_workers(o, optarg);
+    case OPT_FORMAT:
+        return set_format(o, optarg);
+    case OPT_CHUNK:
+        return set_chunk(o, optarg);
+    case OPT_SPAWN_TIMEOUT:
+        return set_timeout(o, optarg);
+    case OPT_PROGRESS:
+        return set_progress(o, optarg);
+    case OPT_SET:
+        add_setting(o, optarg);
+        return GO_ON;
+    case OPT_HEADER:
+        o->input.has_header = o->binding.has_header = true;
+        return GO_ON;
+    case OPT_EACH_FILE:
+        o->binding.has_files = true;
+        return GO_ON;
+    case OPT_FILE_PARAM:
+        o->binding.file_param = optarg;
+        return GO_ON;
+    case '0':
+        o->input.is_null_ended = true;
+        return GO_ON;
+    case OPT_UNORDERED:
+        o->is_unordered = true;
+        return GO_ON;
+    case OPT_KEEP_GOING:
+        o->keeps_going = true;
+        return GO_ON;
+    case OPT_WORKER:
+        o->worker_program = optarg;
+        return GO_ON;
+    case OPT_DRY_RUN:
+        o->is_dry_run = true;
+        return GO_ON;
+    case 'v':
+        o->is_verbose = true;
+        return GO_ON;
+    case 'h':
+        return cadre_help_print(cadre_help_map);
+    case ':':
+        return cadre_complain_option("wants a value", optopt, argv[optind - 1]);
+    default:
+        return cadre_complain_option("is unknown", optopt, argv[optind - 1]);
+    }
+}
+
+/* Options that do not go together. */
+static int check(struct cadre_map_options *o)
+{
+    if (o->binding.file_param != NULL && !o->binding.has_files)
+        return cadre_complain_usage("--file-param is for --each-file");
+    if (!o->input.is_null_ended)
+        return GO_ON;
+    if (o->input.format != CADRE_INPUT_AUTO &&
+        o->input.format != CADRE_INPUT_LINE)
+        return cadre_complain_usage("--null and --format %s: with --null each "
+                                    "row is one value",
+                                    cadre_input_format_name(o->input.format));
+    o->input.format = CADRE_INPUT_LINE;
+    return GO_ON;
+}
+
+int cadre_map_options_init(struct cadre_map_options *options, int argc,
+                           char **argv)
+{
+    int option, status;
+
+    *options = (struct cadre_map_options){0};
+    opterr = 0;
+    optind = 0; /* start anew, GNU */
+    while ((option = getopt_long(argc, argv, ":n:0vh", long_options, NULL)) !=
+           -1)
+        if ((status = set_option(options, option, argv)) != GO_ON)
+            return status;
+    if (argc - optind < 2)
+        return cadre_complain_usage(
+            argc == optind ? "which function? Give LIBRARY and 'PROTOTYPE'"
+                           : "the function's prototype is missing: cadre map "
+                             "LIBRARY 'double f(double x)'");
+    options->library = argv[optind];
+    options->prototype = argv[optind + 1];
+    options->input.files = argv + optind + 2;
+    options->input.nfiles = (size_t)(argc - optind - 2);
+    return check(options);
+}
+
+void cadre_map_options_fini(struct cadre_map_options *options)
+{
+    free((char **)options->binding.settings);
+}

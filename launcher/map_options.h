@@ -1,0 +1,33 @@
+/* map_options.h - the command line of `cadre map`. */
+#ifndef CADRE_LAUNCHER_MAP_OPTIONS_H
+#define CADRE_LAUNCHER_MAP_OPTIONS_H
+
+#include "binding.h"
+#include "input.h"
+
+enum cadre_when { CADRE_AUTO, CADRE_ALWAYS, CADRE_NEVER };
+
+struct cadre_map_options {
+    const char *library;
+    const char *prototype;
+    struct cadre_input_options input;
+    struct cadre_binding_options binding;
+    int workers;         /* 0: not given */
+    uint64_t chunk_size; /* 0: not given */
+    double spawn_timeout_s;
+    const char *worker_program; /* NULL: not given */
+    enum cadre_when progress;
+    bool is_unordered;
+    bool keeps_going;
+    bool is_dry_run;
+    bool is_verbose;
+};
+
+/* Read `argv` ("map", ...), which is borrowed and may be reordered. Returns a
+ * negative number to go on with, or the exit status to leave with: a mistake
+ * was reported, or help printed. fini is needed in any case. */
+int cadre_map_options_init(struct cadre_map_options *options, int argc,
+                           char **argv);
+void cadre_map_options_fini(struct cadre_map_options *options);
+
+#endif
