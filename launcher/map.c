@@ -1,0 +1,366 @@
+/* map.c - `cadre map`: checks everything that can be checked, starts workers,
+ * lets the rows run, and says how it went.
+ *
+ *     options ─► function ─► binding ─► first row ─► [dry run ends here]
+ *     ─► cadre_init ─► pool ─► run ─► report
+ *
+ * Up to the first row nothing has been started, and every mistake is exit
+ * status 2.
+ *
+ * Signals: the first SIGINT, SIGTERM or SIGHUP asks for an orderly end, which
+ * the next row or result notices; the second one, or a few seconds without an
+ * end, leaves at once (the workers see that and leave, too). SIGPIPE gets a
+ * handler that does nothing, not SIG_IGN, which the workers would inherit.
+ */
+#include "map.h"
+
+#include "map_job.h"
+#include "paths.h"
+#include "values.h"
+
+#include <cadre/init.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_S 3 /* from the first signal to the hard end */
+
+/* What a run needs; one per process. */
+struct map {
+    struct cadre_map_options options;
+    struct cadre_function *function;
+    struct cadre_map_job job;
+    char worker[PATH_MAX]; /* the worker program */
+    double started_s;      /* when the rows began to run */
+    int patience;          /* ticks left after a signal */
+};
+
+static volatile sig_atomic_t stop_signal; /* the first that came */
+static pthread_t main_thread;
+
+/* --- signals -------------------------------------------------------------- */
+
+/* Any thread may be hit, but only the main one waits for input. */
+static void on_stop(int number)
+{
+    if (!pthread_equal(pthread_self(), main_thread)) {
+        pthread_kill(main_thread, number);
+        return;
+    }
+    if (stop_signal != 0)
+        _exit(CADRE_EXIT_SIGNAL + number);
+    stop_signal = number;
+}
+
+static void on_nothing(int number)
+{
+    (void)number;
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler}, before;
+
+    sigemptyset(&action.sa_mask);
+    sigaction(number, NULL, &before);
+    if (before.sa_handler != SIG_IGN)     /* nohup and the like mean it */
+        sigaction(number, &action, NULL); /* no SA_RESTART: end waits */
+}
+
+static void handle_signals(void)
+{
+    main_thread = pthread_self();
+    handle(SIGINT, on_stop);
+    handle(SIGTERM, on_stop);
+    handle(SIGHUP, on_stop);
+    handle(SIGPIPE, on_nothing);
+}
+
+/* --- checks before the start ---------------------------------------------- */
+
+/* Rank 1 and up of an mpirun: they become workers, and the input is not theirs.
+ */
+static bool is_resident_worker(void)
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+
+    return rank != NULL && strcmp(rank, "0") != 0;
+}
+
+static bool check_files(const struct cadre_input_options *input)
+{
+    for (size_t i = 0; i < input->nfiles; i++) {
+        const char *path = input->files[i];
+
+        if (strcmp(path, "-") != 0 && access(path, R_OK) != 0) {
+            cadre_complain("%s cannot be read: %s", path, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_function(struct map *m)
+{
+    const char *library = m->options.library;
+    cadre_err err =
+        cadre_function_open(library, m->options.prototype, &m->function);
+
+    if (err == CADRE_OK)
+        return true;
+    if (err == CADRE_ENOTFOUND && strchr(library, '/') == NULL &&
+        access(library, R_OK) == 0)
+        cadre_complain("%s; write ./%s for the file in this folder",
+                       cadre_error_text(), library);
+    else
+        cadre_complain("%s", cadre_error_text());
+    return false;
+}
+
+static bool prepare(struct map *m)
+{
+    const struct cadre_parameter *params;
+    struct cadre_why why;
+    size_t nparams;
+
+    if (!check_files(&m->options.input) || !open_function(m))
+        return false;
+    params = cadre_function_parameters(m->function, &nparams);
+    if (!cadre_map_job_init(&m->job, &m->options, params, nparams, &stop_signal,
+                            &why) ||
+        (!is_resident_worker() && !cadre_map_job_look_ahead(&m->job, &why))) {
+        cadre_complain("%s", why.text);
+        return false;
+    }
+    if (m->options.worker_program != NULL)
+        snprintf(m->worker, sizeof m->worker, "%s", m->options.worker_program);
+    else
+        cadre_path_beside("cadre-worker", m->worker, sizeof m->worker);
+    return true;
+}
+
+/* --- the dry run ---------------------------------------------------------- */
+
+static void print_source(const struct map *m, size_t param)
+{
+    const struct cadre_binding *b = &m->job.binding;
+    const struct cadre_source *source = &b->sources[param];
+
+    switch (source->kind) {
+    case CADRE_SOURCE_NONE:
+        printf(b->params[param].is_output ? "filled by the function\n"
+                                          : "filled in by the worker\n");
+        break;
+    case CADRE_SOURCE_CONSTANT:
+        printf("always %s (--set)\n", source->text);
+        break;
+    case CADRE_SOURCE_COLUMN:
+        printf("column %zu\n", source->column + 1);
+        break;
+    case CADRE_SOURCE_FILE:
+        printf("the bytes of the file named in column %zu\n",
+               source->column + 1);
+        break;
+    case CADRE_SOURCE_COUNT:
+        printf("the number of elements of %s\n",
+               cadre_binding_name(b, source->array));
+        break;
+    }
+}
+
+static void print_parameters(const struct map *m)
+{
+    const struct cadre_binding *b = &m->job.binding;
+    char name[80];
+
+    for (size_t i = 0; i < b->nparams; i++) {
+        snprintf(name, sizeof name, "%s", cadre_binding_name(b, i));
+        printf("  %-10s %s%s: ", name, cadre_value_type_name(b->params[i].type),
+               b->params[i].is_array ? " array" : "");
+        print_source(m, i);
+    }
+}
+
+static void print_input(const struct map *m)
+{
+    const struct cadre_map_options *o = &m->options;
+
+    printf("input        ");
+    for (size_t i = 0; i < o->input.nfiles; i++)
+        printf("%s ", o->input.files[i]);
+    printf("%s(%s%s)\n", o->input.nfiles == 0 ? "standard input " : "",
+           cadre_input_format_name(cadre_input_format(m->job.input)),
+           o->input.has_header ? " with header" : "");
+    printf("first row    %s\n", m->job.ahead == CADRE_INPUT_ROW ? "checked"
+                                : m->job.ahead == CADRE_INPUT_END
+                                    ? "there is none"
+                                    : m->job.why.text);
+}
+
+static int cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static int print_plan(const struct map *m)
+{
+    const struct cadre_map_options *o = &m->options;
+
+    printf("function     %s\n", o->prototype);
+    printf("library      %s\n", o->library);
+    print_parameters(m);
+    print_input(m);
+    if (o->workers > 0)
+        printf("workers      %d (%s)\n", o->workers, m->worker);
+    else
+        printf("workers      %d, one per core (%s)\n", cores(), m->worker);
+    printf("output       %s, %s\n",
+           o->is_unordered ? "as results come" : "in the order of the input",
+           o->keeps_going ? "passing over rows that fail"
+                          : "ending at the first row that fails");
+    return fflush(stdout) == 0 ? CADRE_EXIT_OK : CADRE_EXIT_RUNTIME;
+}
+
+/* --- the run -------------------------------------------------------------- */
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Ten times a second, in the progress line's thread. */
+static void on_tick(void *user)
+{
+    struct map *m = user;
+
+    cadre_output_file_flush(&m->job.out);
+    if (stop_signal != 0 && --m->patience == 0)
+        _exit(CADRE_EXIT_SIGNAL + stop_signal);
+}
+
+static bool shows_progress(const struct map *m)
+{
+    if (m->options.progress == CADRE_AUTO)
+        return isatty(STDERR_FILENO) == 1 && !m->job.out.is_terminal;
+    return m->options.progress == CADRE_ALWAYS;
+}
+
+static bool start_progress(struct map *m)
+{
+    m->patience = 10 * PATIENCE_S;
+    m->job.progress = cadre_progress_create(&(struct cadre_progress_options){
+        .is_shown = shows_progress(m),
+        .bytes = cadre_input_bytes_total(m->job.input),
+        .on_tick = on_tick,
+        .user = m});
+    if (m->job.progress == NULL)
+        cadre_complain("no thread could be started: %s", strerror(errno));
+    return m->job.progress != NULL;
+}
+
+static bool start_workers(struct map *m, struct cadre_pool **pool)
+{
+    double began_s = now_s();
+    cadre_err err = cadre_pool_create(
+        &(struct cadre_pool_options){.max_workers = m->options.workers,
+                                     .oversubscribe = true,
+                                     .worker_program = m->worker,
+                                     .spawn_timeout_s =
+                                         m->options.spawn_timeout_s},
+        pool);
+
+    if (err != CADRE_OK) {
+        cadre_complain("%s", cadre_error_text());
+        return false;
+    }
+    if (m->options.is_verbose)
+        cadre_complain("%d workers (%s) after %.2f s",
+                       cadre_pool_workers(*pool), m->worker, now_s() - began_s);
+    return true;
+}
+
+static void run_rows(struct map *m, struct cadre_pool *pool)
+{
+    struct cadre_map_job *job = &m->job;
+    cadre_err err;
+
+    m->started_s = now_s();
+    err = cadre_pool_run(
+        pool, &(struct cadre_map){.fn = m->function,
+                                  .next = cadre_map_job_next,
+                                  .on_item = cadre_map_job_item,
+                                  .unordered = m->options.is_unordered,
+                                  .user = job,
+                                  .chunk_size = m->options.chunk_size});
+    cadre_map_job_finish(job);
+    /* What a row did wrong has been said; anything else has not. */
+    if (err != CADRE_OK && job->status == 0 && stop_signal == 0) {
+        cadre_complain("%s", cadre_error_text());
+        job->status = CADRE_EXIT_RUNTIME;
+    }
+}
+
+static void summarize(const struct map *m)
+{
+    const struct cadre_map_job *job = &m->job;
+    double seconds = now_s() - m->started_s;
+
+    if (!m->options.is_verbose && isatty(STDERR_FILENO) != 1)
+        return;
+    cadre_complain(
+        "%" PRIu64 " rows in %.2f s (%.0f rows/s), %" PRIu64 " failed",
+        job->done + cadre_skips_before(&job->skips, UINT64_MAX), seconds,
+        (double)job->done / (seconds > 0 ? seconds : 1), job->failed);
+}
+
+static int run(struct map *m)
+{
+    struct cadre_pool *pool;
+    int status = CADRE_EXIT_RUNTIME;
+
+    if (cadre_init(NULL, NULL) != CADRE_OK) {
+        cadre_complain("%s", cadre_error_text());
+        return CADRE_EXIT_RUNTIME;
+    }
+    handle_signals();
+    if (start_progress(m) && start_workers(m, &pool)) {
+        run_rows(m, pool);
+        cadre_pool_destroy(pool);
+        summarize(m);
+        status = m->job.status;
+    }
+    cadre_progress_destroy(m->job.progress);
+    m->job.progress = NULL;
+    if (cadre_finalize() != 0 && status == 0)
+        status = CADRE_EXIT_RUNTIME;
+    return stop_signal != 0 ? CADRE_EXIT_SIGNAL + stop_signal : status;
+}
+
+int cadre_map_main(int argc, char **argv)
+{
+    struct map m = {0};
+    int status = cadre_map_options_init(&m.options, argc, argv);
+
+    if (status < 0) {
+        status = CADRE_EXIT_USAGE;
+        if (prepare(&m))
+            status = m.options.is_dry_run ? print_plan(&m) : run(&m);
+        if (m.function != NULL)
+            cadre_map_job_fini(&m.job);
+    }
+    cadre_map_options_fini(&m.options);
+    return status;
+}
