@@ -1,6 +1,7 @@
 /* main.c - the program `cadre`: finds the command and runs it. */
 #include "help.h"
 #include "map.h"
+#include "run.h"
 #include "say.h"
 
 #include <cadre/init.h>
@@ -17,6 +18,7 @@ struct command {
 
 static const struct command commands[] = {
     {"map", "cadre map", cadre_help_map, cadre_map_main},
+    {"run", "cadre run", cadre_help_run, cadre_run_main},
 };
 
 static const struct command *find_command(const char *name)
