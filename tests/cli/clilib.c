@@ -1,0 +1,66 @@
+/* clilib.c - functions that misbehave on purpose, for test_cli.py to call. */
+#include <cadre/task.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Fails for multiples of `by`. */
+long fussy(long i, long by);
+long fussy(long i, long by)
+{
+    if (i % by == 0)
+        cadre_task_fail(7, "%ld is a multiple of %ld", i, by);
+    return 10 * i;
+}
+
+/* Dies at `at`. */
+long fatal(long i, long at);
+long fatal(long i, long at)
+{
+    if (i == at)
+        abort();
+    return i;
+}
+
+/* Takes the longer the smaller `i` is: results come in another order. */
+int slow_first(int i);
+int slow_first(int i)
+{
+    if (i == 1)
+        usleep(300000);
+    return i;
+}
+
+char *greet(const char *name);
+char *greet(const char *name)
+{
+    char *text;
+
+    return asprintf(&text, "hello,\t%s", name) < 0 ? NULL : text;
+}
+
+/* Sum and scaled copy. */
+double scale(size_t n, double by, const double x[], double y[]);
+double scale(size_t n, double by, const double x[], double y[])
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += y[i] = by * x[i];
+    return sum;
+}
+
+uint8_t next_byte(uint8_t x);
+uint8_t next_byte(uint8_t x)
+{
+    return (uint8_t)(x + 1);
+}
+
+double _Complex turn(double _Complex z);
+double _Complex turn(double _Complex z)
+{
+    return z * (__extension__ 1.0i);
+}

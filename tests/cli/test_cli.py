@@ -1,0 +1,646 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: real workers, results compared with an
+independent computation, messages, exit statuses, and nothing left behind.
+
+  test_cli.py CADRE LIBRARY [NAME ...]    the program, clilib.so, which tests
+  test_cli.py --long CADRE LIBRARY        only the one that takes a minute
+"""
+import ctypes
+import math
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+
+PATIENCE = 60  # seconds for any one command
+MARK = f'CADRE_CLI_TEST={os.getpid()}'
+LGAMMA = ['libm.so.6', 'double lgamma(double x)']
+JN = ['libm.so.6', 'double jn(int n, double x)']
+CRC = ['libz.so.1', 'unsigned long crc32(unsigned long crc, '
+       'const uint8_t buf[len], unsigned len)']
+
+cadre = library = None
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def start(*args, **more):
+    environment = {**os.environ, **dict([MARK.split('=')])}
+    return subprocess.Popen([cadre, *args], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=environment, text=True, **more)
+
+
+def run(*args, rows=''):
+    """The exit status, stdout and stderr of one command."""
+    process = start(*args)
+    try:
+        out, err = process.communicate(rows, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f'{args} hangs; so far: {out[-500:]} {err}')
+    return process.returncode, out, err
+
+
+def good(*args, rows=''):
+    """The lines of a command that must succeed."""
+    status, out, err = run(*args, rows=rows)
+    assert status == 0, (status, err)
+    return out.splitlines()
+
+
+def bad(status, text, *args, rows=''):
+    """A command that must fail, with one line that holds `text`."""
+    got, out, err = run(*args, rows=rows)
+    assert got == status, (got, err)
+    assert text in err, err
+    assert err.count('\n') == 1, err
+    return out
+
+
+def column(values):
+    return ''.join(f'{value}\n' for value in values)
+
+
+def processes():
+    """Of this test, living, by pid."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/environ', 'rb') as f:
+                environment = f.read().split(b'\0')
+            with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                command = f.read().replace(b'\0', b' ').decode()
+        except OSError:
+            continue
+        if MARK.encode() in environment and command:
+            found[int(pid)] = command
+    return found
+
+
+def wait_for_none(seconds=10):
+    deadline = time.monotonic() + seconds
+    while processes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes(), processes()
+
+
+def folder():
+    return tempfile.TemporaryDirectory(prefix='cadre-cli-')
+
+
+def write(path, text):
+    with open(path, 'w') as f:
+        f.write(text)
+    return path
+
+
+# --- results ----------------------------------------------------------------
+
+@test
+def results_are_those_of_the_function():
+    libm = ctypes.CDLL('libm.so.6')
+    libm.lgamma.restype = ctypes.c_double
+    libm.lgamma.argtypes = [ctypes.c_double]
+    lines = good('map', '-n', '2', *LGAMMA, rows=column(range(1, 20001)))
+    assert len(lines) == 20000
+    for i, line in enumerate(lines, 1):
+        assert float(line) == libm.lgamma(i), (i, line)
+        assert math.isclose(float(line), math.lgamma(i), rel_tol=1e-13)
+
+
+@test
+def one_worker_and_a_fixed_chunk_give_the_same():
+    rows = column(range(1, 1001))
+    assert (good('map', '-n', '1', '--chunk', '7', *LGAMMA, rows=rows) ==
+            good('map', '-n', '3', *LGAMMA, rows=rows))
+
+
+@test
+def no_rows_give_no_lines():
+    assert good('map', '-n', '1', *LGAMMA) == []
+
+
+@test
+def csv_tsv_and_blanks_are_told_apart():
+    want = good('map', '-n', '1', *JN, rows='1 0.5\n2 1.5\n')
+    assert len(want) == 2 and float(want[0]) != float(want[1])
+    assert good('map', '-n', '1', *JN, rows='1,0.5\n"2", 1.5\r\n') == want
+    assert good('map', '-n', '1', *JN, rows='1\t0.5\n2\t1.5\n') == want
+    assert good('map', '-n', '1', '--format', 'space', *JN,
+                rows='1\t0.5\n 2   1.5') == want
+
+
+@test
+def a_header_binds_columns_by_name():
+    want = good('map', '-n', '1', *JN, rows='1 0.5\n2 1.5\n')
+    assert good('map', '-n', '1', '--header', *JN,
+                rows='x,note,n\n0.5,"a, b",1\n1.5,,2\n') == want
+    with folder() as d:
+        a = write(f'{d}/a.csv', 'n,x\n1,0.5\n')
+        b = write(f'{d}/b.tsv', 'x\tn\n1.5\t2\n')
+        assert good('map', '-n', '1', '--header', *JN, a, b) == want
+        assert good('map', '-n', '1', '--header', *JN, a, '-',
+                    rows='x n\n1.5 2\n') == want
+
+
+@test
+def constants_are_the_same_for_all_rows():
+    want = good('map', '-n', '1', *JN, rows='3 0.5\n3 1.5\n')
+    assert good('map', '-n', '1', '--set', 'n=3', *JN,
+                rows='0.5\n1.5\n') == want
+
+
+@test
+def files_become_arrays():
+    with folder() as d:
+        contents = [os.urandom(n) for n in (0, 1, 1000, 3000000)]
+        names = [f'{d}/file {i}, odd' for i in range(len(contents))]
+        for name, content in zip(names, contents):
+            with open(name, 'wb') as f:
+                f.write(content)
+        want = [str(zlib.crc32(content)) for content in contents]
+        assert good('map', '-n', '2', '--each-file', *CRC, '--set', 'crc=0',
+                    rows=column(names)) == want
+        assert good('map', '-n', '2', '--each-file', '-0', *CRC, '--set',
+                    'crc=0', rows='\0'.join(names) + '\0') == want
+
+
+@test
+def a_file_that_cannot_be_read_fails_its_row():
+    with folder() as d:
+        name = write(f'{d}/x', 'hello')
+        rows = f'{name}\n{d}/missing\n{d}\n{name}\n'
+        status, out, err = run('map', '-n', '1', '--each-file', '--keep-going',
+                               '--set', 'crc=0', *CRC, rows=rows)
+        crc = zlib.crc32(b'hello')
+        assert status == 1
+        assert out == f'{crc}\n\n\n{crc}\n', out
+        assert 'row 2' in err and 'row 3' in err and err.count('\n') == 2, err
+
+
+@test
+def arrays_go_in_and_out():
+    prototype = ('double scale(size_t n, double by, const double x[n], '
+                 'CADRE_OUT double y[n])')
+    assert good('map', '-n', '1', library, prototype,
+                rows='2\t1 2 3\n0.5\t5\n1\t\n') == ['12\t2 4 6', '2.5\t2.5',
+                                                     '0\t']
+    assert good('map', '-n', '1', library, prototype, '--set', 'x=1,2',
+                rows='2\n3\n') == ['6\t2 4', '9\t3 6']
+
+
+@test
+def strings_and_other_types_go_in_and_out():
+    greet = [library, 'char *greet(const char *name)']
+    assert good('map', '-n', '1', '--format', 'line', *greet,
+                rows='you, there\n') == ['hello,\\tyou, there']
+    assert good('map', '-n', '1', *greet, rows='"a ""b"""\n') == [
+        '"hello,\ta ""b"""']
+    assert good('map', '-n', '1', library, 'uint8_t next_byte(uint8_t x)',
+                rows='0x10\n255\n') == ['17', '0']
+    assert good('map', '-n', '1', library,
+                'double _Complex turn(double _Complex z)',
+                rows='1+2i\n3\n') == ['-2+1i', '0+3i']
+    assert good('map', '-n', '1', 'libm.so.6', 'double fabs(double x)',
+                rows='-inf\nnan\n0.1\n') == ['inf', 'nan', '0.1']
+    assert good('map', '-n', '1', 'libm.so.6', 'float sqrtf(float x)',
+                rows='0.01\n') == ['0.1']
+
+
+@test
+def unordered_results_name_their_row():
+    lines = good('map', '-n', '2', '--unordered', '--chunk', '1', library,
+                 'int slow_first(int i)', rows=column(range(1, 101)))
+    assert lines != sorted(lines, key=lambda line: int(line.split('\t')[0]))
+    assert sorted(lines) == sorted(f'{i}\t{i}' for i in range(1, 101))
+
+
+@test
+def results_come_while_the_input_is_still_open():
+    process = start('map', '-n', '1', *LGAMMA)
+    try:
+        process.stdin.write('1\n' * 1000)
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], 20)
+        assert ready, 'nothing came'
+    finally:
+        process.stdin.close()
+        process.wait(PATIENCE)
+        process.stdout.close()
+        process.stderr.close()
+
+
+# --- failures ---------------------------------------------------------------
+
+@test
+def the_first_failing_row_ends_the_run():
+    out = bad(1, 'row 3: ', 'map', '-n', '1', '--set', 'by=3', library,
+              'long fussy(long i, long by)', rows=column(range(1, 1001)))
+    assert out == '10\n20\n', out
+    out = bad(1, "row 3 (standard input line 3): column 1 (x): 'three'", 'map',
+              '-n', '1', *LGAMMA, rows='1\n2\nthree\n4\n')
+    assert out == '0\n0\n', out
+
+
+@test
+def keep_going_passes_over_rows_that_fail():
+    rows = [str(i) if i % 7 else 'seven' for i in range(1, 31)]
+    status, out, err = run('map', '-n', '2', '--keep-going', '--set', 'by=5',
+                           library, 'long fussy(long i, long by)',
+                           rows=column(rows))
+    want = ['' if i % 7 == 0 or i % 5 == 0 else str(10 * i)
+            for i in range(1, 31)]
+    assert status == 1
+    assert out == column(want), out
+    named = sorted(int(n) for n in re.findall(r'row (\d+)', err))
+    assert named == [i for i in range(1, 31) if i % 7 == 0 or i % 5 == 0], err
+    assert '5 is a multiple of 5' in err
+
+
+@test
+def unordered_rows_keep_their_numbers_after_bad_ones():
+    rows = column(['x', 2, 'x', 'x', 5, 6])
+    status, out, _ = run('map', '-n', '1', '--keep-going', '--unordered',
+                         'libm.so.6', 'double fabs(double x)', rows=rows)
+    assert status == 1
+    assert sorted(out.splitlines()) == ['2\t2', '5\t5', '6\t6'], out
+
+
+@test
+def twenty_failures_are_named_and_the_rest_counted():
+    status, out, err = run('map', '-n', '1', '--keep-going', *LGAMMA,
+                           rows='x\n' * 50 + '1\n')
+    assert status == 1 and out == '\n' * 50 + '0\n'
+    assert len(re.findall('row ', err)) == 20 and '30 more rows' in err, err
+
+
+@test
+def a_crash_fails_its_row_and_no_other():
+    status, out, err = run('map', '-n', '2', '--chunk', '1', '--keep-going',
+                           '--set', 'at=5', library,
+                           'long fatal(long i, long at)',
+                           rows=column(range(1, 41)))
+    assert status == 1, (status, err)
+    assert 'row 5: ' in err, err
+    lines = out.split('\n')
+    assert lines[4] == '' and len(lines) == 41, out
+
+
+# --- mistakes before anything runs ------------------------------------------
+
+@test
+def wrong_usage_is_one_line_and_status_2():
+    bad(2, 'cadre --help')
+    bad(2, 'unknown command', 'mapp')
+    bad(2, 'unknown option', '--nope')
+    bad(2, 'cadre map --help', 'map')
+    bad(2, 'prototype is missing', 'map', 'libm.so.6')
+    bad(2, '--nope', 'map', '--nope', *LGAMMA)
+    bad(2, '-n 0', 'map', '-n', '0', *LGAMMA)
+    bad(2, '-n -2', 'map', '-n', '-2', *LGAMMA)
+    bad(2, '--chunk 0', 'map', '--chunk', '0', *LGAMMA)
+    bad(2, '-n', 'map', *LGAMMA, '-n')
+    bad(2, '--set y=1', 'map', '--set', 'y=1', *LGAMMA, rows='1\n')
+    bad(2, "'a' is not of type int", 'map', '--set', 'n=a', *JN, rows='1\n')
+    bad(2, 'no array of bytes', 'map', '--each-file', *LGAMMA, rows='1\n')
+    bad(2, 'cadre run --help', 'run')
+    bad(2, '-n 0', 'run', '-n', '0', 'true')
+
+
+@test
+def bad_functions_are_status_2():
+    bad(2, 'libnowhere.so', 'map', 'libnowhere.so', LGAMMA[1], rows='1\n')
+    bad(2, 'no_such_symbol', 'map', 'libm.so.6',
+        'double no_such_symbol(double x)', rows='1\n')
+    bad(2, 'column', 'map', 'libm.so.6', 'double lgamma(dubble x', rows='1\n')
+    bad(2, 'x[n]', 'map', 'libm.so.6', 'double f(double *x)', rows='1\n')
+
+
+@test
+def bad_input_is_status_2():
+    bad(2, 'row 1', 'map', *LGAMMA, rows='one\n2\n')
+    bad(2, '2 columns where 1 is wanted (x)', 'map', *LGAMMA, rows='1 2\n')
+    bad(2, "no column called 'x'", 'map', '--header', *LGAMMA, rows='y\n2\n')
+    bad(2, '/nowhere/at-all cannot be read', 'map', *LGAMMA, '/nowhere/at-all')
+    bad(2, 'out of the range of int', 'map', *JN, rows='3000000000 1\n')
+    bad(2, 'quote', 'map', *JN, rows='1,"2\n')
+
+
+@test
+def a_dry_run_starts_nothing():
+    process = start('map', '--dry-run', '-n', '3', '--header', '--set', 'n=2',
+                    *JN)
+    out, err = process.communicate('x\n1.5\n', timeout=PATIENCE)
+    assert process.returncode == 0 and err == '', err
+    for text in (JN[1], 'libm.so.6', 'column 1', 'always 2', 'workers', '3',
+                 'checked'):
+        assert text in out, out
+    bad(2, 'row 1', 'map', '--dry-run', *LGAMMA, rows='one\n')
+    status, out, err = run('map', '--dry-run', *LGAMMA)
+    assert status == 0 and 'there is none' in out
+
+
+@test
+def a_missing_worker_program_is_named():
+    bad(3, '/nowhere/worker', 'map', '--worker', '/nowhere/worker', *LGAMMA,
+        rows='1\n')
+
+
+@test
+def help_and_version_are_there():
+    status, out, err = run('--version')
+    assert status == 0 and re.fullmatch(r'cadre \d+\.\d+\.\d+\n', out)
+    for args in (['--help'], ['help'], ['map', '--help'], ['help', 'run'],
+                 ['run', '--help'], ['map', '-h']):
+        status, out, err = run(*args)
+        assert status == 0 and 'Exit status' in out and err == ''
+        assert max(map(len, out.splitlines())) <= 80
+    bad(2, 'unknown command', 'help', 'nope')
+
+
+@test
+def the_worker_says_that_it_is_not_for_hands():
+    worker = os.path.join(os.path.dirname(cadre), 'cadre-worker')
+    for option in ('--help', '--version'):
+        done = subprocess.run([worker, option], capture_output=True,
+                              text=True, timeout=PATIENCE)
+        assert done.returncode == 0 and done.stdout.startswith('cadre-worker')
+    done = subprocess.run([worker], capture_output=True, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 2
+    assert done.stderr.count('\n') == 1, done.stderr
+
+
+# --- streams, signals, terminals --------------------------------------------
+
+def stream(rows):
+    """Peak memory (kB) of the command and of its largest worker, and whether
+    its results for `rows` rows through a pipe are right."""
+    process = start('map', '-n', '2', 'libm.so.6', 'double fabs(double x)')
+    os.set_blocking(process.stdin.fileno(), False)
+    os.set_blocking(process.stdout.fileno(), False)
+    given, want, rest, workers = 0, 0, b'', 0
+    to, back = process.stdin.fileno(), process.stdout.fileno()
+    piece, open_ends = b'', [back]
+    deadline = time.monotonic() + PATIENCE * (1 + rows // 2000000)
+    while open_ends:
+        assert time.monotonic() < deadline, 'hangs'
+        feeding = [to] if to is not None else []
+        readable, writable, _ = select.select([back], feeding, [], 1)
+        if writable:
+            if not piece and given < rows:
+                upto = min(rows, given + 8192)
+                piece = b''.join(b'-%d\n' % i for i in range(given, upto))
+                given = upto
+                if given % (8192 * 32) == 0:
+                    workers = max(workers, worker_peak(process.pid))
+            if piece:
+                piece = piece[os.write(to, piece):]
+            elif given == rows:
+                workers = max(workers, worker_peak(process.pid))
+                process.stdin.close()
+                to = None
+        if readable:
+            got = os.read(back, 1 << 16)
+            if not got:
+                open_ends = []
+            *lines, rest = (rest + got).split(b'\n')
+            for line in lines:
+                if int(line) != want:
+                    raise AssertionError((want, line))
+                want += 1
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    errors = process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+    assert process.returncode == 0 and errors == '', (process.returncode,
+                                                      errors)
+    assert want == rows, want
+    return usage.ru_maxrss, workers
+
+
+def worker_peak(controller):
+    peak = 0
+    for pid in processes():
+        if pid == controller:
+            continue
+        try:
+            with open(f'/proc/{pid}/status') as f:
+                found = re.search(r'VmHWM:\s*(\d+)', f.read())
+        except OSError:
+            continue
+        peak = max(peak, int(found.group(1)) if found else 0)
+    return peak
+
+
+def check_stream(rows):
+    small = stream(20000)
+    large = stream(rows)
+    print(f'  peak memory, 20000 rows: {small} kB, {rows}: {large} kB')
+    for before, after in zip(small, large):
+        assert after < before + 64 * 1024, (small, large)
+
+
+@test
+def a_million_rows_need_no_more_memory():
+    check_stream(1000000)
+
+
+def ten_million_rows_need_no_more_memory():
+    check_stream(10000000)
+
+
+@test
+def a_reader_that_goes_ends_the_run_quietly():
+    process = start('map', '-n', '1', *LGAMMA)
+    reader = process.stdout
+    feeder = subprocess.Popen(['yes', '1'], stdout=process.stdin,
+                              stderr=subprocess.DEVNULL)
+    process.stdin.close()
+    assert reader.readline() == '0\n'
+    reader.close()
+    assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
+    assert process.stderr.read() == ''
+    process.stderr.close()
+    feeder.wait(PATIENCE)
+
+
+@test
+def a_full_disk_is_an_error():
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run([cadre, 'map', '-n', '1', *LGAMMA], text=True,
+                              input='1\n', stdout=full, stderr=subprocess.PIPE,
+                              timeout=PATIENCE)
+    assert done.returncode == 3 and 'No space left' in done.stderr, done
+
+
+@test
+def an_interrupt_ends_the_run():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start('map', '-n', '2', 'libc.so.6', 'int usleep(unsigned u)')
+        process.stdin.write('1000000\n' * 100)
+        process.stdin.close()
+        time.sleep(2)
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 128 + number
+        assert time.monotonic() - began < 10
+        process.stdout.close()
+        process.stderr.close()
+        wait_for_none()
+
+
+@test
+def a_killed_command_leaves_no_process():
+    process = start('map', '-n', '2', 'libc.so.6', 'int usleep(unsigned u)')
+    process.stdin.write('100000\n' * 100)
+    process.stdin.flush()
+    time.sleep(2)
+    assert len(processes()) > 1
+    process.kill()
+    process.communicate()
+    wait_for_none(20)
+
+
+def on_terminal(*args, rows):
+    """What a terminal as standard error sees."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, 'TERM': 'xterm', **dict([MARK.split('=')])}
+    process = subprocess.Popen([cadre, *args], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=slave,
+                               env=environment)
+    os.close(slave)
+    out, _ = process.communicate(rows.encode(), timeout=PATIENCE)
+    seen = b''
+    while True:
+        try:
+            got = os.read(master, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        seen += got
+    os.close(master)
+    assert process.returncode == 0, seen
+    return out.decode(), seen.decode()
+
+
+@test
+def progress_is_drawn_on_a_terminal_and_removed():
+    out, seen = on_terminal('map', '-n', '1', '--chunk', '1', 'libc.so.6',
+                            'int usleep(unsigned u)', rows='100000\n' * 8)
+    assert out == '0\n' * 8
+    drawn = seen.split('\r')
+    assert any('rows' in piece and '/s' in piece for piece in drawn), seen
+    # The line goes before the summary comes.
+    assert '\r\x1b[Kcadre map: 8 rows' in seen, seen
+    assert re.search(r'8 rows in [\d.]+ s \(\d+ rows/s\), 0 failed', seen)
+    _, seen = on_terminal('map', '-n', '1', '--progress', 'never', *LGAMMA,
+                          rows='1\n')
+    assert '\x1b' not in seen
+
+
+@test
+def nothing_is_said_without_a_terminal():
+    status, out, err = run('map', '-n', '1', *LGAMMA, rows='1\n')
+    assert (status, out, err) == (0, '0\n', '')
+    status, out, err = run('map', '-n', '2', '-v', *LGAMMA, rows='1\n')
+    assert out == '0\n' and '2 workers' in err and '1 rows in' in err
+
+
+# --- cadre run --------------------------------------------------------------
+
+@test
+def run_returns_the_programs_own_status():
+    for n in ('1', '2'):
+        assert run('run', '-n', n, 'true')[0] == 0
+        assert run('run', '-n', n, 'sh', '-c', 'exit 7')[0] == 7
+        assert run('run', '-n', n, '--', 'sh', '-c', 'kill -SEGV $$')[0] == 139
+    # Other ranks may fail: rank 0 speaks for the program.
+    assert run('run', '-n', '2', 'sh', '-c',
+               'exit $OMPI_COMM_WORLD_RANK')[0] == 0
+
+
+@test
+def run_passes_streams_and_arguments_through():
+    status, out, err = run('run', 'sh', '-c', 'cat; echo "$1" >&2', 'sh', 'a b',
+                           rows='hello\n')
+    assert (status, out, err) == (0, 'hello\n', 'a b\n'), (out, err)
+
+
+@test
+def run_refuses_what_is_no_program():
+    bad(127, 'no program', 'run', 'no-such-program-here')
+    bad(127, 'no program', 'run', '/nowhere/prog')
+    bad(126, 'cannot be executed', 'run', '/etc/passwd')
+    bad(126, 'cannot be executed', 'run', '/usr')
+
+
+@test
+def run_does_not_wait_for_ranks_that_hang():
+    began = time.monotonic()
+    status, _, _ = run('run', '-n', '2', 'sh', '-c',
+                       'test $OMPI_COMM_WORLD_RANK = 0 && exit 4; sleep 100')
+    assert status == 4 and time.monotonic() - began < 20
+    wait_for_none()
+
+
+@test
+def run_ends_with_its_signal():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        process = start('run', '-n', '2', 'sleep', '100')
+        time.sleep(2)
+        process.send_signal(number)
+        status = process.wait(PATIENCE)
+        want = -number if number == signal.SIGKILL else 128 + number
+        assert status == want, (status, want)
+        wait_for_none(15)
+        process.communicate()
+
+
+# --- the end ----------------------------------------------------------------
+
+def main(args):
+    global cadre, library
+    chosen = tests
+    if args[0] == '--long':
+        args = args[1:]
+        chosen = [ten_million_rows_need_no_more_memory]
+    cadre, library = map(os.path.abspath, args[:2])
+    if args[2:]:
+        chosen = [t for t in tests if t.__name__ in args[2:]]
+    failed = 0
+    for function in chosen:
+        began = time.monotonic()
+        try:
+            function()
+            wait_for_none()
+            verdict = 'ok'
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+            failed += 1
+            verdict = 'FAILED'
+            for pid in processes():
+                os.kill(pid, signal.SIGKILL)
+        print(f'{function.__name__}: {verdict}, '
+              f'{time.monotonic() - began:.1f} s', flush=True)
+    print(f'cli: {len(chosen) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
