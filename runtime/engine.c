@@ -16,6 +16,7 @@ enum {
                             used up while descheduled where processes share
                             cores, and the sleeper then costs more than it saves */
     SPIN_FEW = 200,      /* empty polls before giving others the core */
+    LOOKS = 3,           /* polls before sleeping */
     NAP_US = 50,         /* between polls while MPI has a message under way */
     POLL_MS = 2,         /* between polls where there is no bell */
     CHECK_MS = 100,      /* between looks for dead workers */
@@ -193,26 +194,56 @@ static void nap(uint64_t ns)
     nanosleep(&t, NULL);
 }
 
-/* Sleep until something arrives, at most `limit_ns`. The lock is let go. */
-static void sleep_at_bell(struct cadre_engine *e, uint64_t limit_ns)
+/* A thorough look before sleeping: MPI_Improbe may look first and only then
+ * take from the transport what has arrived, so that one look finds nothing. */
+static bool look_well(struct cadre_engine *e)
 {
+    for (int i = 0; i < LOOKS; i++) {
+        if (progress(e))
+            return true;
+    }
+    return false;
+}
+
+/* Whoever sends us something rings only if somebody sleeps: a driver, or the
+ * background thread while nobody drives. Called whenever that changes. */
+static void update_bell(struct cadre_engine *e)
+{
+    if (e->bells == NULL)
+        return;
+    if (e->driver_sleeps || (e->background_sleeps && e->waiters == 0))
+        cadre_bell_prepare(e->bells, 0);
+    else
+        cadre_bell_awake(e->bells, 0);
+}
+
+/* Sleep until something arrives, at most `limit_ns`. The lock is let go.
+ * `sleeps` is what tells update_bell() of this thread. True if there is a
+ * reason to look for a while: MPI may deliver later than the bell rings. */
+static bool sleep_at_bell(struct cadre_engine *e, bool *sleeps,
+                          uint64_t limit_ns)
+{
+    bool was_rung = true;
     uint32_t ticket;
 
-    if (!e->all_have_bells && limit_ns > POLL_MS * MS)
+    if (!e->all_have_bells && has_work(e) && limit_ns > POLL_MS * MS)
         limit_ns = POLL_MS * MS;
     if (e->bells == NULL) {
         cadre_engine_unlock(e);
         nap(limit_ns < POLL_MS * MS ? limit_ns : POLL_MS * MS);
         cadre_engine_lock(e);
-        return;
+        return false;
     }
+    *sleeps = true;
     ticket = cadre_bell_prepare(e->bells, 0);
-    if (!progress(e)) {
+    if (!look_well(e) && !is_busy(e)) {
         cadre_engine_unlock(e);
-        cadre_bell_sleep(e->bells, 0, ticket, limit_ns);
+        was_rung = cadre_bell_sleep(e->bells, 0, ticket, limit_ns);
         cadre_engine_lock(e);
     }
-    cadre_bell_awake(e->bells, 0);
+    *sleeps = false;
+    update_bell(e);
+    return was_rung;
 }
 
 /* Let other threads have the lock, and other processes the core. */
@@ -228,6 +259,7 @@ static void give_way(struct cadre_engine *e, unsigned empty)
 struct patience {
     unsigned empty;    /* polls that found nothing */
     uint64_t since_ns; /* the first of them */
+    bool is_calm;      /* no bell has rung since the last arrival */
 };
 
 /* Nothing has arrived: wait a little, in the way that fits. */
@@ -255,22 +287,26 @@ static void wait_a_little(struct cadre_engine *e, struct patience *p,
     }
     expected = expected_ns(e);
     if (now - p->since_ns > SPIN_US * US ||
-        (expected != UINT64_MAX && expected > now + EXPECTED_US * US))
-        sleep_at_bell(e, limit);
-    else
+        (p->is_calm && expected != UINT64_MAX &&
+         expected > now + EXPECTED_US * US)) {
+        p->is_calm = !sleep_at_bell(e, &e->driver_sleeps, limit);
+        if (!p->is_calm)
+            p->empty = 0;
+    } else {
         give_way(e, p->empty);
+    }
 }
 
 static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
                   uint64_t deadline_ns)
 {
-    struct patience patience = {0};
+    struct patience patience = {.is_calm = true};
 
-    if (e->bells != NULL)
-        cadre_bell_awake(e->bells, 0); /* we look ourselves: no need to ring */
+    update_bell(e); /* we look ourselves: no need to ring */
     while (!done(arg)) {
         if (progress(e)) {
             patience.empty = 0;
+            patience.is_calm = true;
             if (e->waiters > 1)
                 pthread_cond_broadcast(&e->changed);
             continue;
@@ -302,8 +338,8 @@ static void hand_over(struct cadre_engine *e)
     if (e->background_waits)
         pthread_cond_signal(&e->quiet);
     if (e->background_sleeps && has_work(e)) {
-        cadre_bell_prepare(e->bells, 0);
-        progress(e);
+        update_bell(e);
+        look_well(e);
     }
 }
 
@@ -346,9 +382,8 @@ static void *run_background(void *arg)
             e->background_waits = false;
             continue;
         }
-        e->background_sleeps = true;
-        sleep_at_bell(e, is_busy(e) ? NAP_US * US : limit);
-        e->background_sleeps = false;
+        sleep_at_bell(e, &e->background_sleeps,
+                      is_busy(e) ? NAP_US * US : limit);
         if (e->waiters > 0)
             continue;
         cadre_engine_poll(e);

@@ -54,6 +54,7 @@ struct cadre_engine {
     int waiters;     /* threads in cadre_engine_wait() */
     pthread_t background;
     bool has_background;
+    bool driver_sleeps;     /* at the bell */
     bool background_sleeps; /* at the bell */
     bool background_waits;  /* for `quiet` */
     uint64_t next_check_ns; /* look for dead workers then */

@@ -366,22 +366,38 @@ static cadre_err on_team_retire(struct cadre_sched *s, cadre_team_id id)
     return CADRE_OK;
 }
 
-static cadre_err on_cancel(struct cadre_sched *s, cadre_job_id id)
+static cadre_err cancel_job(struct cadre_sched *s, uint32_t slot)
 {
-    uint32_t slot = cadre_slots_find(&s->queue.jobs, id);
+    size_t runs = cadre_queue_runs(&s->queue, slot);
     struct cadre_run run;
-    size_t runs;
     cadre_err err;
 
-    if (slot == CADRE_NO_SLOT)
-        return CADRE_EINVAL;
-    runs = cadre_queue_runs(&s->queue, slot);
-    if ((err = reserve_actions(s, runs + 1)) != CADRE_OK)
+    if ((err = reserve_actions(s, s->action_count + runs + 1)) != CADRE_OK)
         return err;
     cadre_queue_job(&s->queue, slot)->is_cancelled = true;
     for (; runs > 0 && cadre_queue_withdraw(&s->queue, slot, &run); runs--)
         drop_tasks(s, CADRE_ECANCELLED, 0, run);
     return CADRE_OK;
+}
+
+static cadre_err cancel_all(struct cadre_sched *s)
+{
+    struct cadre_run run;
+    cadre_err err = CADRE_OK;
+
+    while (err == CADRE_OK && cadre_queue_peek(&s->queue, &run))
+        err = cancel_job(s, run.job);
+    return err;
+}
+
+static cadre_err on_cancel(struct cadre_sched *s, cadre_job_id id)
+{
+    uint32_t slot;
+
+    if (id == 0)
+        return cancel_all(s);
+    slot = cadre_slots_find(&s->queue.jobs, id);
+    return slot == CADRE_NO_SLOT ? CADRE_EINVAL : cancel_job(s, slot);
 }
 
 /* The place in the ring of a batch that was sent as it is; `held` if none. */

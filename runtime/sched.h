@@ -106,7 +106,8 @@ struct cadre_event {
         struct cadre_ev_results results;
         struct cadre_ev_unsent unsent;
         cadre_team_id team; /* TEAM_READY, TEAM_LOST, TEAM_RETIRE */
-        cadre_job_id job;   /* CANCEL */
+        cadre_job_id job;   /* CANCEL; 0: every job (this one event may be taken
+                               in part where memory is short) */
     };
 };
 

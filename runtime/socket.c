@@ -20,6 +20,7 @@ enum {
 struct outgoing {
     struct outgoing *next;
     MPI_Request request;
+    int peer;
     struct cadre_buffer buffer;
 };
 
@@ -97,6 +98,8 @@ static void complete_sends(struct cadre_socket *s)
             done = 1;
         if (done) {
             *at = o->next;
+            if (s->sent != NULL)
+                s->sent(s->user, o->peer);
             recycle(s, o);
         } else {
             at = &o->next;
@@ -234,6 +237,8 @@ static cadre_err send_open(struct cadre_socket *s, int peer,
         MPI_Isend(o->buffer.data, (int)(o->buffer.len / CADRE_FRAME_ALIGN),
                   s->unit, peer, TAG_FRAMES, s->comm, &o->request),
         "send", error);
+    if (err == CADRE_OK && s->sent != NULL)
+        s->sent(s->user, peer);
     if (err == CADRE_OK && s->sending == NULL &&
         MPI_Test(&o->request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
         done = 1;
@@ -242,6 +247,7 @@ static cadre_err send_open(struct cadre_socket *s, int peer,
         return err;
     }
     o->next = NULL;
+    o->peer = peer;
     *s->sending_end = o;
     s->sending_end = &o->next;
     return CADRE_OK;

@@ -34,6 +34,7 @@ enum {
     SLEEP_MS = 1000,  /* at the bell: a limit, in case a ring is lost */
     POLL_MS = 2,      /* between polls without a bell */
     SPIN_FEW = 200,   /* empty polls before giving others the core */
+    LOOKS = 3,        /* polls before sleeping */
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
@@ -416,8 +417,8 @@ static void on_sent(void *user, int peer)
 /* Who calls is watched over, and can be rung where it is near. */
 static void meet(struct worker *w, const struct cadre_msg_hello *hello)
 {
-    struct cadre_process self, other = {.pid_namespace = hello->pid_namespace,
-                                        .pid = hello->pid};
+    struct cadre_process self,
+        other = {.pid_namespace = hello->pid_namespace, .pid = hello->pid};
 
     memcpy(other.host, hello->host, sizeof other.host);
     cadre_sentinel_start(&other);
@@ -510,44 +511,61 @@ static void nap(uint64_t ns)
     nanosleep(&t, NULL);
 }
 
-/* Nothing has come for `waited_ns`: poll on, or sleep. True if `*message` came
- * just when we went to sleep. */
-static bool rest(struct worker *w, uint64_t waited_ns, unsigned empty,
+/* How this worker has waited since the last message. */
+struct patience {
+    unsigned empty;    /* polls that found nothing */
+    uint64_t since_ns; /* the first of them */
+    uint64_t now_ns;   /* when the clock was last looked at */
+};
+
+/* Sleep at the bell. True if `*message` came just then. Who is rung polls again
+ * for a while: MPI may deliver later than the bell rings. */
+static bool sleep_at_bell(struct worker *w, struct patience *p,
+                          struct cadre_message *message)
+{
+    uint32_t ticket = cadre_bell_prepare(w->bells, w->bell);
+    bool has_come = false;
+
+    /* MPI_Improbe may look first and only then take from the transport what has
+     * arrived, so that one look finds nothing. */
+    for (int i = 0; i < LOOKS && !has_come; i++)
+        has_come = cadre_socket_receive(w->socket, message);
+    if (!has_come && !cadre_socket_is_busy(w->socket) &&
+        cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
+        p->empty = 0;
+    cadre_bell_awake(w->bells, w->bell);
+    return has_come;
+}
+
+/* Nothing has come: poll on, or sleep. True if `*message` came meanwhile. */
+static bool rest(struct worker *w, struct patience *p,
                  struct cadre_message *message)
 {
-    bool has_come = false;
-    uint32_t ticket;
-
-    if (waited_ns < w->spin_ns) {
-        if (empty > SPIN_FEW)
+    if (p->empty % 16 == 0)
+        p->now_ns = cadre_now_ns();
+    if (p->empty++ == 0)
+        p->since_ns = p->now_ns;
+    if (p->now_ns - p->since_ns < w->spin_ns) {
+        if (p->empty > SPIN_FEW)
             sched_yield();
     } else if (cadre_socket_is_busy(w->socket)) {
         nap(BUSY_NAP_US * US);
     } else if (w->bells == NULL) {
         nap(POLL_MS * MS);
     } else {
-        ticket = cadre_bell_prepare(w->bells, w->bell);
-        has_come = cadre_socket_receive(w->socket, message);
-        if (!has_come && !cadre_socket_is_busy(w->socket))
-            cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS);
-        cadre_bell_awake(w->bells, w->bell);
+        return sleep_at_bell(w, p, message);
     }
-    return has_come;
+    return false;
 }
 
 /* The next message, however long it takes. (If the controller ends, the
  * sentinel ends the wait with the process.) */
 static void next_message(struct worker *w, struct cadre_message *message)
 {
-    uint64_t since = 0, now = 0;
-    unsigned empty = 0;
+    struct patience p = {0};
 
     while (!cadre_socket_receive(w->socket, message)) {
-        if (empty++ % 16 == 0) {
-            now = cadre_now_ns();
-            since = since == 0 ? now : since;
-        }
-        if (rest(w, now - since, empty, message))
+        if (rest(w, &p, message))
             break;
     }
 }

@@ -659,6 +659,26 @@ static void cancel_drops_what_was_not_sent(void)
     end();
 }
 
+static void cancel_of_all_drops_every_job_that_waits(void)
+{
+    begin();
+    ready(1);
+    submit(1, 3);
+    submit(2, 1);
+    submit(3, 2);
+    CU_ASSERT_EQUAL(cancel(0), CADRE_OK);
+    EXPECT("job 1 tasks 1-2 cancelled\n"
+           "job 2 task 0 cancelled\n"
+           "job 2 done\n"
+           "job 3 tasks 0-1 cancelled\n"
+           "job 3 done\n");
+    results(1, 1, 0, 1, US);
+    EXPECT("job 1 done\n");
+    CU_ASSERT_EQUAL(cancel(0), CADRE_OK);
+    EXPECT("");
+    end();
+}
+
 static void unsent_tasks_go_before_all_others_in_their_order(void)
 {
     begin();
@@ -949,6 +969,7 @@ static const struct check_test tests[] = {
     CHECK(idle_team_retires_at_once),
     CHECK(retiring_team_may_be_lost),
     CHECK(cancel_drops_what_was_not_sent),
+    CHECK(cancel_of_all_drops_every_job_that_waits),
     CHECK(unsent_tasks_go_before_all_others_in_their_order),
     CHECK(unsent_batch_may_be_any_that_a_team_holds),
     CHECK(batch_with_results_was_not_unsent),
