@@ -96,10 +96,11 @@ static void complete_sends(struct cadre_socket *s)
         /* An error means that the peer is gone: there is nobody to send to. */
         if (MPI_Test(&o->request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             done = 1;
+        /* It may only now have reached the peer, who may be asleep. */
+        if (s->sent != NULL)
+            s->sent(s->user, o->peer);
         if (done) {
             *at = o->next;
-            if (s->sent != NULL)
-                s->sent(s->user, o->peer);
             recycle(s, o);
         } else {
             at = &o->next;
