@@ -43,9 +43,8 @@ extern const struct cadre_task_record *const __stop_cadre_tasks[]
     __attribute__((weak, visibility("hidden")));
 
 /* End what is still open, release the workers, and end MPI if cadre_init()
- * started it. Always returns, within seconds. Returns main()'s exit status: 0,
- * or 1 where a worker was lost that nobody was told of. The controller's main
- * thread. */
+ * started it. Always returns, within seconds. Returns main()'s exit status:
+ * 0. The controller's main thread. */
 CADRE_API int cadre_finalize(void);
 
 /* Is this process the controller (true between init and finalize)? */

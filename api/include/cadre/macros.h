@@ -69,42 +69,54 @@
 
 /* The cadre_type of the integer type `T`. */
 #define CADRE_INTEGER_TYPE_(T)                                                 \
-    ((cadre_type)((T)-1 < (T)1 ? (sizeof(T) == 1   ? CADRE_INT8                \
-                                  : sizeof(T) == 2 ? CADRE_INT16               \
-                                  : sizeof(T) == 4 ? CADRE_INT32               \
-                                                   : CADRE_INT64)              \
-                               : (sizeof(T) == 1   ? CADRE_UINT8               \
-                                  : sizeof(T) == 2 ? CADRE_UINT16              \
-                                  : sizeof(T) == 4 ? CADRE_UINT32              \
-                                                   : CADRE_UINT64)))
+    ((cadre_type)((T)-1 < (T)1 ? CADRE_BY_SIZE_(T, CADRE_INT)                  \
+                               : CADRE_BY_SIZE_(T, CADRE_UINT)))
+#define CADRE_BY_SIZE_(T, PREFIX)                                              \
+    (sizeof(T) == 1   ? PREFIX##8                                              \
+     : sizeof(T) == 2 ? PREFIX##16                                             \
+     : sizeof(T) == 4 ? PREFIX##32                                             \
+                      : PREFIX##64)
+
+/* Every type that travels but char: ROW(type, its word, its cadre_type). A char
+ * is a number, a char * a string: each user of the table says so itself. */
+#define CADRE_TYPES_(ROW)                                                      \
+    ROW(_Bool, bool, CADRE_BOOL)                                               \
+    ROW(signed char, schar, CADRE_INTEGER_TYPE_(signed char))                  \
+    ROW(unsigned char, uchar, CADRE_INTEGER_TYPE_(unsigned char))              \
+    ROW(short, short, CADRE_INTEGER_TYPE_(short))                              \
+    ROW(unsigned short, ushort, CADRE_INTEGER_TYPE_(unsigned short))           \
+    ROW(int, int, CADRE_INTEGER_TYPE_(int))                                    \
+    ROW(unsigned, uint, CADRE_INTEGER_TYPE_(unsigned))                         \
+    ROW(long, long, CADRE_INTEGER_TYPE_(long))                                 \
+    ROW(unsigned long, ulong, CADRE_INTEGER_TYPE_(unsigned long))              \
+    ROW(long long, llong, CADRE_INTEGER_TYPE_(long long))                      \
+    ROW(unsigned long long, ullong, CADRE_INTEGER_TYPE_(unsigned long long))   \
+    ROW(float, float, CADRE_FLOAT)                                             \
+    ROW(double, double, CADRE_DOUBLE)                                          \
+    ROW(long double, ldouble, CADRE_LONG_DOUBLE)                               \
+    ROW(float _Complex, cfloat, CADRE_FLOAT_COMPLEX)                           \
+    ROW(double _Complex, cdouble, CADRE_DOUBLE_COMPLEX)                        \
+    ROW(long double _Complex, cldouble, CADRE_LONG_DOUBLE_COMPLEX)
 
 /* The cadre_type of the scalar expression `e`. */
 #define CADRE_TYPE_OF_(e)                                                      \
-    _Generic((e), _Bool                                                        \
-             : CADRE_BOOL, char                                                \
-             : CADRE_INTEGER_TYPE_(char), signed char                          \
-             : CADRE_INTEGER_TYPE_(signed char), unsigned char                 \
-             : CADRE_INTEGER_TYPE_(unsigned char), short                       \
-             : CADRE_INTEGER_TYPE_(short), unsigned short                      \
-             : CADRE_INTEGER_TYPE_(unsigned short), int                        \
-             : CADRE_INTEGER_TYPE_(int), unsigned                              \
-             : CADRE_INTEGER_TYPE_(unsigned), long                             \
-             : CADRE_INTEGER_TYPE_(long), unsigned long                        \
-             : CADRE_INTEGER_TYPE_(unsigned long), long long                   \
-             : CADRE_INTEGER_TYPE_(long long), unsigned long long              \
-             : CADRE_INTEGER_TYPE_(unsigned long long), float                  \
-             : CADRE_FLOAT, double                                             \
-             : CADRE_DOUBLE, long double                                       \
-             : CADRE_LONG_DOUBLE, float _Complex                               \
-             : CADRE_FLOAT_COMPLEX, double _Complex                            \
-             : CADRE_DOUBLE_COMPLEX, long double _Complex                      \
-             : CADRE_LONG_DOUBLE_COMPLEX)
+    _Generic((e), CADRE_TYPES_(CADRE_CASE_TYPE_) char                          \
+             : CADRE_INTEGER_TYPE_(char))
+#define CADRE_CASE_TYPE_(T, NAME, TYPE)                                        \
+    T:                                                                         \
+    TYPE,
 
-/* The cadre_type of one element behind `x`: an array or pointer of T, of
- * arrays of T, of pointers to T, or of strings (char *). A compile error that
- * names no match in _Generic means: not a type that Cadre can carry. */
+/* The cadre_type of one element behind `x`: an array or pointer of T, of arrays
+ * of T, of pointers to T, or of strings (char *). A compile error about
+ * _Generic means: not a type that Cadre can carry. */
 #define CADRE_ELEMENT_TYPE_(x)                                                 \
-    _Generic((x)[0], _Bool: CADRE_BOOL, char: CADRE_INTEGER_TYPE_(char), signed char: CADRE_INTEGER_TYPE_(signed char), unsigned char: CADRE_INTEGER_TYPE_(unsigned char), short: CADRE_INTEGER_TYPE_(short), unsigned short: CADRE_INTEGER_TYPE_(unsigned short), int: CADRE_INTEGER_TYPE_(int), unsigned: CADRE_INTEGER_TYPE_(unsigned), long: CADRE_INTEGER_TYPE_(long), unsigned long: CADRE_INTEGER_TYPE_(unsigned long), long long: CADRE_INTEGER_TYPE_(long long), unsigned long long: CADRE_INTEGER_TYPE_(unsigned long long), float: CADRE_FLOAT, double: CADRE_DOUBLE, long double: CADRE_LONG_DOUBLE, float _Complex: CADRE_FLOAT_COMPLEX, double _Complex: CADRE_DOUBLE_COMPLEX, long double _Complex: CADRE_LONG_DOUBLE_COMPLEX, _Bool *: CADRE_BOOL, const _Bool *: CADRE_BOOL, char *: CADRE_CHARS_TYPE_(x), const char *: CADRE_CHARS_TYPE_(x), signed char *: CADRE_INTEGER_TYPE_(signed char), const signed char *: CADRE_INTEGER_TYPE_(signed char), unsigned char *: CADRE_INTEGER_TYPE_(unsigned char), const unsigned char *: CADRE_INTEGER_TYPE_(unsigned char), short *: CADRE_INTEGER_TYPE_(short), const short *: CADRE_INTEGER_TYPE_(short), unsigned short *: CADRE_INTEGER_TYPE_(unsigned short), const unsigned short *: CADRE_INTEGER_TYPE_(unsigned short), int *: CADRE_INTEGER_TYPE_(int), const int *: CADRE_INTEGER_TYPE_(int), unsigned *: CADRE_INTEGER_TYPE_(unsigned), const unsigned *: CADRE_INTEGER_TYPE_(unsigned), long *: CADRE_INTEGER_TYPE_(long), const long *: CADRE_INTEGER_TYPE_(long), unsigned long *: CADRE_INTEGER_TYPE_(unsigned long), const unsigned long *: CADRE_INTEGER_TYPE_(unsigned long), long long *: CADRE_INTEGER_TYPE_(long long), const long long *: CADRE_INTEGER_TYPE_(long long), unsigned long long *: CADRE_INTEGER_TYPE_(unsigned long long), const unsigned long long *: CADRE_INTEGER_TYPE_(unsigned long long), float *: CADRE_FLOAT, const float *: CADRE_FLOAT, double *: CADRE_DOUBLE, const double *: CADRE_DOUBLE, long double *: CADRE_LONG_DOUBLE, const long double *: CADRE_LONG_DOUBLE, float _Complex *: CADRE_FLOAT_COMPLEX, const float _Complex *: CADRE_FLOAT_COMPLEX, double _Complex *: CADRE_DOUBLE_COMPLEX, const double _Complex *: CADRE_DOUBLE_COMPLEX, long double _Complex *: CADRE_LONG_DOUBLE_COMPLEX, const long double _Complex *: CADRE_LONG_DOUBLE_COMPLEX)
+    _Generic((x)[0], CADRE_TYPES_(CADRE_CASE_ELEMENT_) char                    \
+             : CADRE_INTEGER_TYPE_(char), char *                               \
+             : CADRE_CHARS_TYPE_(x), const char *                              \
+             : CADRE_CHARS_TYPE_(x))
+#define CADRE_CASE_ELEMENT_(T, NAME, TYPE)                                     \
+    T:                                                                         \
+    TYPE, T * : TYPE, const T * : TYPE,
 
 /* char *x[] is an array of strings, char x[][8] one of characters. */
 #define CADRE_CHARS_TYPE_(x)                                                   \
@@ -112,38 +124,10 @@
 
 /* Is `x` an array of pointers (1), not of values or arrays (0)? */
 #define CADRE_IS_POINTERS_(x)                                                  \
-    _Generic(&(x)[0], _Bool * * : 1, const _Bool ** : 1, _Bool *const * : 1,   \
-             const _Bool *const * : 1, char ** : 1, const char ** : 1,         \
-             char *const * : 1, const char *const * : 1, signed char ** : 1,   \
-             const signed char ** : 1, signed char *const * : 1,               \
-             const signed char *const * : 1, unsigned char ** : 1,             \
-             const unsigned char ** : 1, unsigned char *const * : 1,           \
-             const unsigned char *const * : 1, short ** : 1,                   \
-             const short ** : 1, short *const * : 1, const short *const * : 1, \
-             unsigned short ** : 1, const unsigned short ** : 1,               \
-             unsigned short *const * : 1, const unsigned short *const * : 1,   \
-             int ** : 1, const int ** : 1, int *const * : 1,                   \
-             const int *const * : 1, unsigned ** : 1, const unsigned ** : 1,   \
-             unsigned *const * : 1, const unsigned *const * : 1, long ** : 1,  \
-             const long ** : 1, long *const * : 1, const long *const * : 1,    \
-             unsigned long ** : 1, const unsigned long ** : 1,                 \
-             unsigned long *const * : 1, const unsigned long *const * : 1,     \
-             long long ** : 1, const long long ** : 1, long long *const * : 1, \
-             const long long *const * : 1, unsigned long long ** : 1,          \
-             const unsigned long long ** : 1, unsigned long long *const * : 1, \
-             const unsigned long long *const * : 1, float ** : 1,              \
-             const float ** : 1, float *const * : 1, const float *const * : 1, \
-             double ** : 1, const double ** : 1, double *const * : 1,          \
-             const double *const * : 1, long double ** : 1,                    \
-             const long double ** : 1, long double *const * : 1,               \
-             const long double *const * : 1, float _Complex ** : 1,            \
-             const float _Complex ** : 1, float _Complex *const * : 1,         \
-             const float _Complex *const * : 1, double _Complex ** : 1,        \
-             const double _Complex ** : 1, double _Complex *const * : 1,       \
-             const double _Complex *const * : 1, long double _Complex ** : 1,  \
-             const long double _Complex ** : 1,                                \
-             long double _Complex *const * : 1,                                \
-             const long double _Complex *const * : 1, default : 0)
+    _Generic(&(x)[0], CADRE_TYPES_(CADRE_CASE_POINTERS_)                       \
+                          CADRE_CASE_POINTERS_(char, char, ) default : 0)
+#define CADRE_CASE_POINTERS_(T, NAME, TYPE)                                    \
+    T ** : 1, const T ** : 1, T *const * : 1, const T *const * : 1,
 
 /* Bytes behind `x`: of an array all, of a pointer what the compiler knows
  * (SIZE_MAX if nothing). */
@@ -154,6 +138,15 @@
 
 /* `x` as a struct cadre_value. */
 #define CADRE_VALUE_(x)                                                        \
-    (_Generic((x), _Bool: cadre_box_bool, char: cadre_box_char, signed char: cadre_box_schar, unsigned char: cadre_box_uchar, short: cadre_box_short, unsigned short: cadre_box_ushort, int: cadre_box_int, unsigned: cadre_box_uint, long: cadre_box_long, unsigned long: cadre_box_ulong, long long: cadre_box_llong, unsigned long long: cadre_box_ullong, float: cadre_box_float, double: cadre_box_double, long double: cadre_box_ldouble, float _Complex: cadre_box_cfloat, double _Complex: cadre_box_cdouble, long double _Complex: cadre_box_cldouble, char *: cadre_box_string, const char *: cadre_box_string, _Bool *: cadre_box_bool_array, const _Bool *: cadre_box_bool_array, signed char *: cadre_box_schar_array, const signed char *: cadre_box_schar_array, unsigned char *: cadre_box_uchar_array, const unsigned char *: cadre_box_uchar_array, short *: cadre_box_short_array, const short *: cadre_box_short_array, unsigned short *: cadre_box_ushort_array, const unsigned short *: cadre_box_ushort_array, int *: cadre_box_int_array, const int *: cadre_box_int_array, unsigned *: cadre_box_uint_array, const unsigned *: cadre_box_uint_array, long *: cadre_box_long_array, const long *: cadre_box_long_array, unsigned long *: cadre_box_ulong_array, const unsigned long *: cadre_box_ulong_array, long long *: cadre_box_llong_array, const long long *: cadre_box_llong_array, unsigned long long *: cadre_box_ullong_array, const unsigned long long *: cadre_box_ullong_array, float *: cadre_box_float_array, const float *: cadre_box_float_array, double *: cadre_box_double_array, const double *: cadre_box_double_array, long double *: cadre_box_ldouble_array, const long double *: cadre_box_ldouble_array, float _Complex *: cadre_box_cfloat_array, const float _Complex *: cadre_box_cfloat_array, double _Complex *: cadre_box_cdouble_array, const double _Complex *: cadre_box_cdouble_array, long double _Complex *: cadre_box_cldouble_array, const long double _Complex *: cadre_box_cldouble_array, struct cadre_function *: cadre_box_function, struct cadre_value: cadre_value_identity)(x))
+    (_Generic((x), CADRE_TYPES_(CADRE_CASE_BOX_) char                          \
+              : cadre_box_char, char *                                         \
+              : cadre_box_string, const char *                                 \
+              : cadre_box_string, struct cadre_function *                      \
+              : cadre_box_function, struct cadre_value                         \
+              : cadre_value_identity)(x))
+#define CADRE_CASE_BOX_(T, NAME, TYPE)                                         \
+    T:                                                                         \
+    cadre_box_##NAME, T * : cadre_box_##NAME##_array,                          \
+                            const T * : cadre_box_##NAME##_array,
 
 #endif
