@@ -263,12 +263,29 @@ static void cancel_all(struct run *r)
     cadre_engine_unlock(r->engine);
 }
 
-static void stop(struct run *r, cadre_err err)
+/* End the run with `err`, unless an item's failure came first; `overrides`: in
+ * any case. Other threads may be noting failures at the same time. */
+static void stop(struct run *r, cadre_err err, bool overrides,
+                 const struct cadre_error *error)
 {
+    cadre_engine_lock(r->engine);
     r->has_stopped = true;
-    if (r->err == CADRE_OK)
+    if (r->err == CADRE_OK || overrides) {
         r->err = err;
+        r->error = *error;
+    }
+    cadre_engine_unlock(r->engine);
     cancel_all(r);
+}
+
+/* The callback does not want any more. */
+static void stop_by_callback(struct run *r, uint64_t index)
+{
+    struct cadre_error error;
+
+    cadre_error_set(&error, CADRE_ECANCELLED,
+                    "stopped by the callback at item %" PRIu64, index);
+    stop(r, CADRE_ECANCELLED, false, &error);
 }
 
 /* Take a finished block off the list, tell the callback, free it. */
@@ -284,12 +301,8 @@ static void hand_over(struct run *r, struct block **at)
     r->open_bytes -= b->bytes;
     for (uint64_t i = 0;
          r->map->on_item != NULL && !r->has_stopped && i < b->count; i++) {
-        if (!hand_over_row(r, b, i)) {
-            cadre_error_set(&r->error, CADRE_ECANCELLED,
-                            "stopped by the callback at item %" PRIu64,
-                            b->index0 + i);
-            stop(r, CADRE_ECANCELLED);
-        }
+        if (!hand_over_row(r, b, i))
+            stop_by_callback(r, b->index0 + i);
     }
     free_block(b);
 }
@@ -509,10 +522,8 @@ static void check_feed(struct run *r, const struct cadre_row *row)
 
     if (err == CADRE_OK || r->has_stopped)
         return;
-    r->err = CADRE_OK; /* this is what the caller must hear */
-    cadre_error_set(&r->error, err, "item %" PRIu64 ": %.440s", r->pulled,
-                    wrong.text);
-    stop(r, err);
+    cadre_error_prefix(&wrong, err, "item %" PRIu64 ": ", r->pulled);
+    stop(r, err, true, &wrong);
 }
 
 static cadre_err run_iterator(struct run *r, struct cadre_error *error)
