@@ -8,6 +8,7 @@
 
 #include <cadre/mpi.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,15 +235,43 @@ static _Noreturn void work_and_leave(void)
     exit(err == CADRE_OK ? 0 : 1);
 }
 
+/* In a program started alone MPI_Init starts a daemon, which would share our
+ * standard input and read from it what is meant for us. So it is started with
+ * an empty one. Returns what restore_input() takes. */
+static int hide_input(void)
+{
+    int input, nothing;
+
+    if (getenv("PMIX_RANK") != NULL)
+        return -1; /* under mpirun, whose business it is */
+    input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input >= 0 && nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
+    if (nothing > STDIN_FILENO)
+        close(nothing);
+    return input;
+}
+
+static void restore_input(int input)
+{
+    if (input < 0)
+        return;
+    dup2(input, STDIN_FILENO);
+    close(input);
+}
+
 static cadre_err start_mpi(int *argc, char ***argv, struct cadre_error *error)
 {
-    int level;
+    int level, input;
     cadre_err err;
 
     cadre_environment_set();
+    input = hide_input();
     err =
         cadre_mpi_err(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level),
                       "MPI_Init", error);
+    restore_input(input);
     if (err == CADRE_OK)
         MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     return err;
