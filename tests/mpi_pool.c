@@ -1,0 +1,126 @@
+/* mpi_pool.c - Pool with real workers, however the program was started. */
+#include "mpi_pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+CADRE_TASK(int64_t, square, (int64_t i))
+{
+    return i * i;
+}
+
+CADRE_TASK(int, add, (int i, int j))
+{
+    return i + j;
+}
+
+CADRE_TASK(int, nap, (int i, int ms))
+{
+    usleep((useconds_t)ms * 1000);
+    return i;
+}
+
+CADRE_TASK(int64_t, fail_at, (int64_t i, int64_t at))
+{
+    if (i == at)
+        cadre_task_fail(42, "%d is not to my taste", (int)i);
+    return 10 * i;
+}
+
+struct cadre_pool *pool_of(int workers)
+{
+    struct cadre_pool *pool;
+
+    CADRE_CHECK(
+        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
+                                                       .oversubscribe = true},
+                          &pool));
+    return pool;
+}
+
+bool pool_works(struct cadre_pool *pool)
+{
+    enum { N = 50 };
+    int64_t in[N], out[N];
+
+    for (int i = 0; i < N; i++)
+        in[i] = i;
+    if (cadre_pool_map(pool, CADRE_FN(square), N, CADRE_EACH(in),
+                       CADRE_INTO(out)) != CADRE_OK) {
+        fprintf(stderr, "pool_works: %s\n", cadre_error_text());
+        return false;
+    }
+    for (int i = 0; i < N; i++) {
+        if (out[i] != in[i] * in[i])
+            return false;
+    }
+    return true;
+}
+
+double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+bool error_says(const char *part)
+{
+    if (strstr(cadre_error_text(), part) != NULL)
+        return true;
+    fprintf(stderr, "the error says '%s', not '%s'\n", cadre_error_text(),
+            part);
+    return false;
+}
+
+void check_err(cadre_err got, cadre_err want, const char *call, unsigned line,
+               const char *file)
+{
+    if (got != want)
+        fprintf(stderr, "%s:%u: '%s', not '%s': %s\n", file, line,
+                cadre_strerror(got), cadre_strerror(want), cadre_error_text());
+    CU_assertImplementation(got == want, line, call, file, "", CU_FALSE);
+}
+
+/* --- the end -----------------------------------------------------------------
+ */
+
+static void after_finalize_everything_is_an_error(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    int argc = 1;
+    char name[] = "mpi_pool", *list[] = {name, NULL}, **argv = list;
+
+    CU_ASSERT(cadre_is_controller());
+    CU_ASSERT(pool_works(pool));
+    CHECK_ERR(CADRE_ESTATE, cadre_init(&argc, &argv));
+
+    CU_ASSERT_EQUAL(cadre_finalize(), 0); /* ends the pool, too */
+    CU_ASSERT_FALSE(cadre_is_controller());
+    CHECK_ERR(CADRE_ESTATE, cadre_pool_create(NULL, &pool));
+    CHECK_SAYS("cadre_finalize() has been called");
+    CU_ASSERT_EQUAL(cadre_finalize(), 0);
+}
+
+static const struct check_test end_tests[] = {
+    CHECK(after_finalize_everything_is_an_error), {NULL, NULL}};
+
+int main(int argc, char **argv)
+{
+    const struct check_test *const parts[] = {
+        case_tests,   iterator_tests, column_tests, library_tests,
+        future_tests, option_tests,   fault_tests,  end_tests};
+    struct check_test all[128] = {{NULL, NULL}};
+    size_t n = 0;
+
+    CADRE_CHECK(cadre_init(&argc, &argv));
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        for (const struct check_test *t = parts[i]; t->run != NULL; t++)
+            all[n++] = *t;
+    }
+    return check_run("mpi_pool", all);
+}

@@ -1,0 +1,288 @@
+/* mpi_pool_iterator.c - inputs pulled one by one, results handed over one by
+ * one. */
+#include "mpi_pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+CADRE_TASK(double, weigh,
+           (const char *name, size_t n, const double x[n], double by))
+{
+    double sum = (double)strlen(name);
+
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * by;
+    return sum;
+}
+
+/* The numbers from 0, and what came of them. */
+struct stream {
+    int64_t next, end; /* end < 0: no end */
+    int64_t seen, stop_at;
+    int64_t disorder; /* results that came before an earlier one's */
+    uint64_t last;
+    int64_t wrong;
+    double sum;
+};
+
+static bool next_number(void *user, struct cadre_row *row)
+{
+    struct stream *s = user;
+
+    if (s->end >= 0 && s->next == s->end)
+        return false;
+    return cadre_row_give(row, s->next++) == CADRE_OK;
+}
+
+static bool take_square(void *user, const struct cadre_item *item)
+{
+    struct stream *s = user;
+    int64_t index = (int64_t)item->index;
+
+    if (item->err != CADRE_OK || item->noutputs != 1 ||
+        item->outputs[0].type != CADRE_INT64 || item->outputs[0].count != 1 ||
+        *(const int64_t *)item->outputs[0].data != index * index)
+        s->wrong++;
+    s->disorder += s->seen > 0 && item->index < s->last;
+    s->last = item->index;
+    s->sum += (double)index;
+    return ++s->seen != s->stop_at;
+}
+
+/* Memory of this process, in MB: "VmRSS", "VmHWM". */
+static double megabytes(const char *field)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long kb = 0;
+
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, field, strlen(field)) == 0)
+            kb = strtol(line + strlen(field) + 1, NULL, 10);
+    }
+    if (f != NULL)
+        fclose(f);
+    return (double)kb / 1024;
+}
+
+static void stream_a_million(bool unordered)
+{
+    enum { N = 1000000 };
+    struct cadre_pool *pool = pool_of(2);
+    struct stream s = {.end = N};
+    double before = megabytes("VmRSS");
+
+    CHECK_OK(cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                      .next = next_number,
+                                                      .on_item = take_square,
+                                                      .unordered = unordered,
+                                                      .user = &s}));
+    CU_ASSERT_EQUAL(s.seen, N);
+    CU_ASSERT_EQUAL(s.wrong, 0);
+    CU_ASSERT_EQUAL(s.sum, (double)N * (N - 1) / 2);
+    if (!unordered)
+        CU_ASSERT_EQUAL(s.disorder, 0);
+    CU_ASSERT(megabytes("VmRSS") - before < 64);
+    cadre_pool_destroy(pool);
+}
+
+static void an_iterators_results_come_in_order_and_memory_stays_flat(void)
+{
+    stream_a_million(false);
+}
+
+static void unordered_results_come_once_each_and_memory_stays_flat(void)
+{
+    stream_a_million(true);
+}
+
+static void an_endless_iterator_is_stopped_by_the_callback(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    struct stream s = {.end = -1, .stop_at = 1000};
+
+    CHECK_ERR(CADRE_ECANCELLED,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                       .next = next_number,
+                                                       .on_item = take_square,
+                                                       .user = &s}));
+    CHECK_SAYS("item 999");
+    CU_ASSERT_EQUAL(s.seen, 1000);
+    CU_ASSERT_EQUAL(s.wrong, 0);
+    CU_ASSERT(s.next < 1000000);
+    CU_ASSERT(pool_works(pool));
+    cadre_pool_destroy(pool);
+}
+
+static bool next_nap(void *user, struct cadre_row *row)
+{
+    int *pulled = user;
+
+    return (*pulled)++ < 1000 && cadre_row_give(row, *pulled, 5) == CADRE_OK;
+}
+
+static bool stop_at_20(void *user, const struct cadre_item *item)
+{
+    (void)user;
+    return item->index < 20;
+}
+
+static void slow_tasks_are_not_pulled_far_ahead(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    int pulled = 0;
+
+    CHECK_ERR(CADRE_ECANCELLED,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(nap),
+                                                       .next = next_nap,
+                                                       .on_item = stop_at_20,
+                                                       .user = &pulled}));
+    CU_ASSERT(pulled >= 21);
+    CU_ASSERT(pulled < 500);
+    cadre_pool_destroy(pool);
+}
+
+static void an_array_map_is_stopped_by_the_callback(void)
+{
+    enum { N = 100000 };
+    struct cadre_pool *pool = pool_of(2);
+    struct stream s = {.stop_at = 3};
+    int64_t *in = malloc(N * sizeof *in);
+
+    for (int i = 0; i < N; i++)
+        in[i] = i;
+    CHECK_ERR(
+        CADRE_ECANCELLED,
+        cadre_pool_run(
+            pool,
+            &(struct cadre_map){
+                .fn = CADRE_FN(square),
+                .count = N,
+                .columns = CADRE_COLUMNS(((struct cadre_column){
+                    .data = in, .type = CADRE_INT64, .bytes = N * sizeof *in})),
+                .on_item = take_square,
+                .user = &s}));
+    CU_ASSERT_EQUAL(s.seen, 3);
+    CU_ASSERT(pool_works(pool));
+    cadre_pool_destroy(pool);
+    free(in);
+}
+
+static bool next_weight(void *user, struct cadre_row *row)
+{
+    static const double x[] = {1, 2, 3, 4, 5};
+    static const char *const names[] = {"", "a", "ab"};
+    int *i = user;
+
+    if (*i == 100)
+        return false;
+    cadre_row_give(row, names[*i % 3], *i % 6, CADRE_ARG("x", x));
+    (*i)++;
+    return true;
+}
+
+static bool take_weight(void *user, const struct cadre_item *item)
+{
+    int i = (int)item->index, n = i % 6;
+    double want = i % 3 + n * (n + 1);
+
+    (void)user;
+    CU_ASSERT_EQUAL_FATAL(item->err, CADRE_OK);
+    CU_ASSERT_EQUAL(*(const double *)item->outputs[0].data, want);
+    return true;
+}
+
+static void an_iterator_gives_strings_and_arrays_beside_constants(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    double by = 2;
+    int i = 0;
+
+    CHECK_OK(cadre_pool_run(
+        pool, &(struct cadre_map){
+                  .fn = CADRE_FN(weigh),
+                  .columns = CADRE_COLUMNS(CADRE_NAMED("by", CADRE_SAME(&by))),
+                  .next = next_weight,
+                  .on_item = take_weight,
+                  .user = &i}));
+    CU_ASSERT_EQUAL(i, 100);
+    cadre_pool_destroy(pool);
+}
+
+static bool next_bad(void *user, struct cadre_row *row)
+{
+    int *i = user;
+
+    if (++*i > 6)
+        return false;
+    if (*i == 6)
+        return cadre_row_give(row, 1, 2.5) == CADRE_OK;
+    return cadre_row_give(row, *i, 2) == CADRE_OK;
+}
+
+static bool count_item(void *user, const struct cadre_item *item)
+{
+    (void)user;
+    return item->err == CADRE_OK || item->err == CADRE_ECANCELLED;
+}
+
+static void a_wrong_row_ends_the_map_and_is_named(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    int i = 0;
+
+    CHECK_ERR(CADRE_ETYPE,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(add),
+                                                       .next = next_bad,
+                                                       .on_item = count_item,
+                                                       .user = &i}));
+    CHECK_SAYS("item 5");
+    CHECK_SAYS("`j`");
+    CU_ASSERT(pool_works(pool));
+    cadre_pool_destroy(pool);
+}
+
+static void an_iterator_needs_a_callback_and_no_count(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    struct stream s = {.end = 3};
+
+    CHECK_ERR(CADRE_EINVAL,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                       .next = next_number,
+                                                       .user = &s}));
+    CHECK_ERR(CADRE_EINVAL,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                       .next = next_number,
+                                                       .count = 3,
+                                                       .on_item = take_square,
+                                                       .user = &s}));
+    CU_ASSERT_EQUAL(s.next, 0);
+    cadre_pool_destroy(pool);
+}
+
+static void an_empty_iterator_is_no_error(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    struct stream s = {.end = 0};
+
+    CHECK_OK(cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                      .next = next_number,
+                                                      .on_item = take_square,
+                                                      .user = &s}));
+    CU_ASSERT_EQUAL(s.seen, 0);
+    cadre_pool_destroy(pool);
+}
+
+const struct check_test iterator_tests[] = {
+    CHECK(an_iterators_results_come_in_order_and_memory_stays_flat),
+    CHECK(unordered_results_come_once_each_and_memory_stays_flat),
+    CHECK(an_endless_iterator_is_stopped_by_the_callback),
+    CHECK(slow_tasks_are_not_pulled_far_ahead),
+    CHECK(an_array_map_is_stopped_by_the_callback),
+    CHECK(an_iterator_gives_strings_and_arrays_beside_constants),
+    CHECK(a_wrong_row_ends_the_map_and_is_named),
+    CHECK(an_iterator_needs_a_callback_and_no_count),
+    CHECK(an_empty_iterator_is_no_error),
+    {NULL, NULL}};
