@@ -225,8 +225,8 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
     return s;
 }
 
-/* On a communicator of its own: errors come back, and whatever error handler the
- * program has chosen for its communicators stays. */
+/* On a communicator of its own: errors come back, and whatever error handler
+ * the program has chosen for its communicators stays. */
 static int spawn_alone(struct spawning *s)
 {
     MPI_Comm self;
@@ -308,7 +308,7 @@ static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn,
 
     if (!spawn->use_thread ||
         pthread_create(&thread, NULL, call_spawn, s) != 0) {
-        call_spawn(s);
+        s->code = spawn_alone(s);
         return CADRE_OK;
     }
     pthread_detach(thread);

@@ -36,10 +36,10 @@ struct cadre_message {
  * `what` says what was being done. */
 cadre_err cadre_mpi_err(int code, const char *what, struct cadre_error *error);
 
-/* Called when a message has been handed to MPI, to wake the peer; and again each
- * time it was seen to be still under way, or to have left: a first message waits
- * for the connection, a large one for the receiver, and what MPI puts off can
- * arrive long after it was handed over. */
+/* Called when a message has been handed to MPI, to wake the peer; and again
+ * each time it was seen to be still under way, or to have left: a first message
+ * waits for the connection, a large one for the receiver, and what MPI puts off
+ * can arrive long after it was handed over. */
 typedef void (*cadre_sent_fn)(void *user, int peer);
 
 /* A socket on `comm`, which is taken: freed by destroy, error handler set to
