@@ -18,8 +18,9 @@ struct cadre_future {
     void *outcome; /* outputs as they came, or the text of the error */
     size_t outcome_len;
     int32_t err;
-    bool is_done;
-    bool is_let_go; /* nobody holds it: freed when it is done */
+    _Atomic bool is_done; /* set last, under the lock; from then on the future
+                             needs neither, and outlives the engine */
+    bool is_let_go;       /* nobody holds it: freed when it is done */
     _Alignas(16) unsigned char args[];
 };
 
@@ -208,9 +209,10 @@ static void on_done(struct cadre_job *job)
 {
     struct cadre_future *f = future_of(job);
 
-    f->is_done = true;
     if (f->is_let_go)
         destroy(f);
+    else
+        f->is_done = true;
 }
 
 static const struct cadre_job_ops future_ops = {
@@ -303,8 +305,8 @@ static bool wait(struct cadre_future *f, uint64_t deadline_ns)
 {
     bool done;
 
-    if (f->engine == NULL)
-        return f->is_done;
+    if (f->is_done)
+        return true;
     cadre_engine_lock(f->engine);
     done = cadre_engine_wait(f->engine, is_done, f, deadline_ns);
     cadre_engine_unlock(f->engine);
@@ -317,8 +319,7 @@ cadre_err cadre_future_wait(struct cadre_future *future, double timeout_ms)
 
     if (timeout_ms >= 0)
         deadline = cadre_now_ns() + (uint64_t)(timeout_ms * 1e6);
-    if (timeout_ms == 0 && future->engine != NULL &&
-        !cadre_future_done(future)) {
+    if (timeout_ms == 0 && !future->is_done) {
         cadre_engine_lock(future->engine);
         cadre_engine_poll(future->engine);
         cadre_engine_unlock(future->engine);
@@ -332,14 +333,7 @@ cadre_err cadre_future_wait(struct cadre_future *future, double timeout_ms)
 
 bool cadre_future_done(struct cadre_future *future)
 {
-    bool done;
-
-    if (future->engine == NULL)
-        return future->is_done;
-    cadre_engine_lock(future->engine);
-    done = future->is_done;
-    cadre_engine_unlock(future->engine);
-    return done;
+    return future->is_done;
 }
 
 static cadre_err take_outputs(struct cadre_future *f,
@@ -381,7 +375,7 @@ void cadre_future_free(struct cadre_future *future)
 
     if (future == NULL || future == &no_memory)
         return;
-    if (future->engine == NULL) {
+    if (future->is_done) {
         destroy(future);
         return;
     }

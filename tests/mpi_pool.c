@@ -94,6 +94,8 @@ static void after_finalize_everything_is_an_error(void)
     struct cadre_pool *pool = pool_of(1);
     int argc = 1;
     char name[] = "mpi_pool", *list[] = {name, NULL}, **argv = list;
+    struct cadre_future *f = cadre_submit(pool, CADRE_FN(add), 2, 3);
+    int sum = 0;
 
     CU_ASSERT(cadre_is_controller());
     CU_ASSERT(pool_works(pool));
@@ -104,6 +106,12 @@ static void after_finalize_everything_is_an_error(void)
     CHECK_ERR(CADRE_ESTATE, cadre_pool_create(NULL, &pool));
     CHECK_SAYS("cadre_finalize() has been called");
     CU_ASSERT_EQUAL(cadre_finalize(), 0);
+
+    CU_ASSERT(cadre_future_done(f)); /* what had been submitted has run */
+    CHECK_OK(cadre_future_wait(f, 0));
+    CHECK_OK(cadre_future_result(f, CADRE_INTO(&sum)));
+    CU_ASSERT_EQUAL(sum, 5);
+    cadre_future_free(f);
 }
 
 static const struct check_test end_tests[] = {
