@@ -66,6 +66,7 @@ static void *watch_finalize(void *arg)
     nanosleep(&limit, NULL);
     cadre_log(CADRE_LOG_WARN, "MPI did not end in %d s: leaving without it",
               (int)FINALIZE_S);
+    fflush(stdout);
     _exit(status);
 }
 
@@ -80,28 +81,45 @@ static void finalize_mpi(int status)
     MPI_Finalize();
 }
 
-static void dismiss_all(struct cadre_engine *e)
+static bool has_lost_any(const struct cadre_crew *crew)
 {
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (crew->workers[i].is_lost)
+            return true;
+    }
+    return false;
+}
+
+/* Returns whether MPI can be ended: MPI_Finalize waits for every process of
+ * this world, and may do so for ever if one of them has died. */
+static bool dismiss_all(struct cadre_engine *e)
+{
+    bool can_end;
+
     cadre_engine_lock(e);
-    while (e->crews != NULL)
+    can_end = !e->is_stuck;
+    while (e->crews != NULL) {
+        if (e->crews->is_resident && has_lost_any(e->crews))
+            can_end = false;
         cadre_engine_dismiss(e, e->crews);
+    }
     cadre_engine_unlock(e);
+    return can_end;
 }
 
 int cadre_finalize(void)
 {
     struct cadre_engine *e = process.engine;
-    bool is_stuck;
+    bool can_end;
 
     if (e == NULL)
         return 0;
     cadre_pools_destroy_all();
-    dismiss_all(e);
-    is_stuck = e->is_stuck;
+    can_end = dismiss_all(e);
     process.engine = NULL;
     process.has_finalized = true;
     cadre_engine_destroy(e);
-    if (process.owns_mpi && !is_stuck)
+    if (process.owns_mpi && can_end)
         finalize_mpi(0);
     return 0;
 }
@@ -115,11 +133,9 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
     fflush(stdout);
     fprintf(stderr, "%s:%d: %.60s: %s\n", file, line, call,
             text[0] != '\0' ? text : cadre_strerror(err));
-    if (process.engine != NULL) {
-        dismiss_all(process.engine);
-        if (process.owns_mpi && !process.engine->is_stuck)
-            finalize_mpi(1);
-    }
+    if (process.engine != NULL && dismiss_all(process.engine) &&
+        process.owns_mpi)
+        finalize_mpi(1);
     _exit(1);
 }
 
