@@ -317,7 +317,7 @@ cadre_err cadre_future_wait(struct cadre_future *future, double timeout_ms)
 {
     uint64_t deadline = UINT64_MAX;
 
-    if (timeout_ms >= 0)
+    if (timeout_ms >= 0 && timeout_ms < 1e12) /* else: for ever */
         deadline = cadre_now_ns() + (uint64_t)(timeout_ms * 1e6);
     if (timeout_ms == 0 && !future->is_done) {
         cadre_engine_lock(future->engine);

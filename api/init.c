@@ -210,30 +210,12 @@ static cadre_err take_part(MPI_Comm comm, bool keep_environment,
     return err;
 }
 
-cadre_err
-cadre_init_program_comm(MPI_Comm comm,
-                        const struct cadre_task_record *const *tasks,
-                        const struct cadre_task_record *const *tasks_end)
+static bool has_parent(void)
 {
-    struct cadre_error error = {""};
-    MPI_Comm mine = MPI_COMM_NULL;
-    int is_initialized = 0;
-    cadre_err err;
+    MPI_Comm parent;
 
-    MPI_Initialized(&is_initialized);
-    if (!is_initialized || process.has_begun)
-        return cadre_error_publish(
-            &(struct cadre_error){"cadre_init_comm: after MPI_Init, and once"},
-            CADRE_ESTATE);
-    process.has_begun = true;
-    cadre_tasks_register(tasks, tasks_end);
-    err = cadre_mpi_err(MPI_Comm_dup(comm, &mine), "duplicate", &error);
-    if (err == CADRE_OK) {
-        MPI_Comm_set_errhandler(mine, MPI_ERRORS_RETURN);
-        err = take_part(mine, true, &error);
-        MPI_Comm_free(&mine);
-    }
-    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+    MPI_Comm_get_parent(&parent);
+    return parent != MPI_COMM_NULL;
 }
 
 /* This process was started by a controller: work for it, and leave. */
@@ -249,6 +231,37 @@ static _Noreturn void work_and_leave(void)
         err = work(parent, rank);
     finalize_mpi(err == CADRE_OK ? 0 : 1);
     exit(err == CADRE_OK ? 0 : 1);
+}
+
+cadre_err
+cadre_init_program_comm(MPI_Comm comm,
+                        const struct cadre_task_record *const *tasks,
+                        const struct cadre_task_record *const *tasks_end)
+{
+    struct cadre_error error = {""};
+    struct cadre_process controller;
+    MPI_Comm mine = MPI_COMM_NULL;
+    int is_initialized = 0;
+    cadre_err err;
+
+    MPI_Initialized(&is_initialized);
+    if (!is_initialized || process.has_begun)
+        return cadre_error_publish(
+            &(struct cadre_error){"cadre_init_comm: after MPI_Init, and once"},
+            CADRE_ESTATE);
+    process.has_begun = true;
+    cadre_tasks_register(tasks, tasks_end);
+    if (cadre_crew_is_spawned(&controller) && has_parent()) {
+        cadre_sentinel_start(&controller);
+        work_and_leave();
+    }
+    err = cadre_mpi_err(MPI_Comm_dup(comm, &mine), "duplicate", &error);
+    if (err == CADRE_OK) {
+        MPI_Comm_set_errhandler(mine, MPI_ERRORS_RETURN);
+        err = take_part(mine, true, &error);
+        MPI_Comm_free(&mine);
+    }
+    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
 }
 
 /* In a program started alone MPI_Init starts a daemon, which would share our

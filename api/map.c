@@ -226,6 +226,10 @@ static void show_outputs(const struct cadre_table *t, uint64_t row,
 
         outputs[k] = (struct cadre_item_output){
             .type = type, .count = cadre_output_length(t, (int)k, row)};
+        if (v->form == CADRE_FORM_ABSENT) { /* it was not wanted */
+            outputs[k].count = 0;
+            continue;
+        }
         if (v->form == CADRE_FORM_POINTERS)
             outputs[k].data = ((void *const *)v->data)[row];
         else
@@ -423,7 +427,8 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
 /* How many tasks should wait for the workers: what they do in AHEAD_MS. */
 static uint64_t wanted_rows(struct run *r)
 {
-    uint64_t least = (uint64_t)cadre_farm_workers(r->farm) * ROWS_PER_WORKER;
+    uint64_t least =
+        (uint64_t)cadre_farm_workers(r->farm) * ROWS_PER_WORKER + 1;
     uint64_t elapsed = cadre_now_ns() - r->start_ns + 1;
     double wanted =
         (double)r->ended * (double)(AHEAD_MS * MS) / (double)elapsed;

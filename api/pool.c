@@ -96,7 +96,9 @@ cadre_err cadre_pool_create(const struct cadre_pool_options *options,
     struct cadre_pool *p = calloc(1, sizeof *p);
     cadre_err err;
 
-    if (p == NULL)
+    if (pool == NULL)
+        err = cadre_error_set(&error, CADRE_EINVAL, "no place for the result");
+    else if (p == NULL)
         err = cadre_error_set(&error, CADRE_ENOMEM, "out of memory");
     else
         err = create(options != NULL ? options : &defaults, p, &error);

@@ -45,13 +45,32 @@ void cadre_engine_unlock(struct cadre_engine *engine)
 
 /* --- what comes in ------------------------------------------------------- */
 
-void cadre_engine_lose(struct cadre_engine *engine, struct cadre_worker *worker)
+void cadre_engine_lose(struct cadre_engine *engine, struct cadre_crew *crew,
+                       struct cadre_worker *worker)
 {
     if (worker->is_lost)
         return;
     worker->is_lost = true;
+    /* One that still lives but cannot be trusted must not stay behind. */
+    cadre_process_end(worker->watch);
+    cadre_socket_drop_peer(crew->socket, (int)(worker - crew->workers));
     if (worker->team != NULL)
         engine->events->on_lost(worker);
+}
+
+/* A worker that refuses while it is greeted fails the crew's start; later it is
+ * of no use any more. */
+static cadre_err on_refuse(struct cadre_engine *e, struct cadre_crew *crew,
+                           int peer, const struct cadre_frame *frame,
+                           struct cadre_error *error)
+{
+    cadre_err err = cadre_crew_on_refuse(crew, peer, frame, error);
+
+    if (err == CADRE_OK && crew->workers[peer].team != NULL) {
+        cadre_log(CADRE_LOG_WARN, "%s", crew->refusal.text);
+        cadre_engine_lose(e, crew, &crew->workers[peer]);
+    }
+    return err;
 }
 
 /* One frame of worker `peer`; an error means that it cannot be trusted. */
@@ -68,7 +87,7 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
     case CADRE_FRAME_WELCOME:
         return cadre_crew_on_welcome(crew, peer, frame, error);
     case CADRE_FRAME_REFUSE:
-        return cadre_crew_on_refuse(crew, peer, frame, error);
+        return on_refuse(e, crew, peer, frame, error);
     case CADRE_FRAME_RESULTS:
         if (w->team != NULL)
             e->events->on_results(w, frame);
@@ -109,7 +128,7 @@ static void on_message(struct cadre_engine *e, struct cadre_crew *crew,
         crew->refused = err;
         crew->refusal = error;
     }
-    cadre_engine_lose(e, &crew->workers[message->peer]);
+    cadre_engine_lose(e, crew, &crew->workers[message->peer]);
 }
 
 /* Take every message that has arrived, and send what follows from them. */
@@ -117,9 +136,16 @@ static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
 {
     struct cadre_message message;
     bool moved = false;
+    int broken;
 
     while (cadre_socket_receive(crew->socket, &message)) {
         on_message(e, crew, &message);
+        moved = true;
+    }
+    while ((broken = cadre_socket_take_broken(crew->socket)) >= 0) {
+        cadre_log(CADRE_LOG_WARN, "a message to or from worker %d was lost",
+                  broken);
+        cadre_engine_lose(e, crew, &crew->workers[broken]);
         moved = true;
     }
     return moved;
@@ -134,7 +160,7 @@ static void check_workers(struct cadre_engine *e)
             struct cadre_worker *w = &c->workers[i];
 
             if (!w->is_lost && cadre_process_has_ended(w->watch, 0))
-                cadre_engine_lose(e, w);
+                cadre_engine_lose(e, c, w);
         }
     }
 }
@@ -304,26 +330,32 @@ static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
 
     update_bell(e); /* we look ourselves: no need to ring */
     while (!done(arg)) {
-        if (progress(e)) {
-            patience.empty = 0;
-            patience.is_calm = true;
-            if (e->waiters > 1)
-                pthread_cond_broadcast(&e->changed);
-            continue;
-        }
+        bool moved = progress(e);
+
+        if (moved && e->waiters > 1)
+            pthread_cond_broadcast(&e->changed);
         if (deadline_ns != UINT64_MAX && cadre_now_ns() >= deadline_ns)
             break;
+        if (moved) {
+            patience = (struct patience){.is_calm = true};
+            if (atomic_load(&e->wanting) > 0)
+                give_way(e, 0);
+            continue;
+        }
         wait_a_little(e, &patience, deadline_ns);
     }
 }
 
 /* Another thread drives: sleep until it has news, a moment at most. */
-static void wait_for_driver(struct cadre_engine *e)
+static void wait_for_driver(struct cadre_engine *e, uint64_t deadline_ns)
 {
+    uint64_t now = cadre_now_ns(), limit = CHECK_MS * MS;
     struct timespec until;
 
+    if (deadline_ns < now + limit)
+        limit = deadline_ns > now ? deadline_ns - now : 0;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += CHECK_MS * (long)MS;
+    until.tv_nsec += (long)limit;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
@@ -352,7 +384,7 @@ bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
     while (!(is_done = done(arg)) &&
            (deadline_ns == UINT64_MAX || cadre_now_ns() < deadline_ns)) {
         if (engine->is_driving) {
-            wait_for_driver(engine);
+            wait_for_driver(engine, deadline_ns);
             continue;
         }
         engine->is_driving = true;
@@ -382,8 +414,13 @@ static void *run_background(void *arg)
             e->background_waits = false;
             continue;
         }
-        sleep_at_bell(e, &e->background_sleeps,
-                      is_busy(e) ? NAP_US * US : limit);
+        if (is_busy(e)) { /* MPI must go on, and others must get the lock */
+            cadre_engine_unlock(e);
+            nap(NAP_US * US);
+            cadre_engine_lock(e);
+        } else {
+            sleep_at_bell(e, &e->background_sleeps, limit);
+        }
         if (e->waiters > 0)
             continue;
         cadre_engine_poll(e);
@@ -460,15 +497,21 @@ static void look_for_bells(struct cadre_engine *e)
     }
 }
 
-static bool has_answered(void *arg)
+static bool has_lost(const struct cadre_crew *crew)
 {
-    const struct cadre_crew *crew = arg;
-
     for (int i = 0; i < crew->nworkers; i++) {
         if (crew->workers[i].is_lost)
             return true;
     }
-    return crew->refused != CADRE_OK || cadre_crew_is_complete(crew);
+    return false;
+}
+
+static bool has_answered(void *arg)
+{
+    const struct cadre_crew *crew = arg;
+
+    return has_lost(crew) || crew->refused != CADRE_OK ||
+           cadre_crew_is_complete(crew);
 }
 
 static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
@@ -483,7 +526,7 @@ static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
         *error = crew->refusal;
         return crew->refused;
     }
-    if (!cadre_crew_is_complete(crew))
+    if (!cadre_crew_is_complete(crew) || has_lost(crew))
         return cadre_error_set(error, CADRE_ESPAWN,
                                "a worker ended while it was greeted");
     return CADRE_OK;

@@ -101,8 +101,9 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
 /* Say BYE to the crew and forget it. */
 void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew);
 
-/* `worker` has ended or cannot be trusted: its owner is told, once. */
-void cadre_engine_lose(struct cadre_engine *engine,
+/* `worker` of `crew` has ended or cannot be trusted: it is ended, and its owner
+ * is told, once. */
+void cadre_engine_lose(struct cadre_engine *engine, struct cadre_crew *crew,
                        struct cadre_worker *worker);
 
 #endif

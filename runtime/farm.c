@@ -173,7 +173,8 @@ static cadre_err step(struct cadre_farm *farm, struct cadre_event *event)
     return CADRE_OK;
 }
 
-/* Send what step() has encoded. A peer that cannot be sent to is lost. */
+/* Send what step() has encoded. The engine loses a peer that cannot be sent to.
+ */
 static void flush(struct cadre_farm *farm)
 {
     struct cadre_error error = {""};
@@ -190,7 +191,8 @@ static void flush(struct cadre_farm *farm)
         farm->has_starved = false;
         for (int i = 0; i < farm->nteams; i++) {
             if (farm->teams[i].is_starved && farm->teams[i].is_alive)
-                cadre_engine_lose(farm->engine, worker_of(&farm->teams[i]));
+                cadre_engine_lose(farm->engine, farm->teams[i].crew,
+                                  worker_of(&farm->teams[i]));
         }
     }
 }
@@ -253,7 +255,7 @@ static void take_results(struct team *t, const struct cadre_msg_results *msg)
     if (err != CADRE_OK) {
         cadre_log(CADRE_LOG_WARN,
                   "worker %d: results of tasks it does not have", t->peer);
-        cadre_engine_lose(farm->engine, worker_of(t));
+        cadre_engine_lose(farm->engine, t->crew, worker_of(t));
         return;
     }
     job = job_of(msg->job);
@@ -276,7 +278,7 @@ static void on_results(struct cadre_worker *worker,
 
     if (cadre_results_decode(frame, &msg, &error) != CADRE_OK) {
         cadre_log(CADRE_LOG_WARN, "worker %d: %s", t->peer, error.text);
-        cadre_engine_lose(farm->engine, worker);
+        cadre_engine_lose(farm->engine, t->crew, worker);
     } else {
         take_results(t, &msg);
     }

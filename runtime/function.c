@@ -162,6 +162,10 @@ cadre_function_of_record(const struct cadre_task_record *record)
 
     pthread_mutex_lock(&lock);
     f = find_record(record);
+    if (f != NULL && f->err == CADRE_ENOTFOUND && is_own_task(record)) {
+        f->record = NULL; /* asked for before cadre_init(): ask again */
+        f = NULL;
+    }
     if (f == NULL && (f = create_of_record(record)) != NULL)
         enter(f);
     pthread_mutex_unlock(&lock);

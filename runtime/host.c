@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,12 @@ bool cadre_process_has_ended(int watch, int timeout_ms)
     struct pollfd p = {.fd = watch, .events = POLLIN};
 
     return watch >= 0 && poll(&p, 1, timeout_ms) == 1;
+}
+
+void cadre_process_end(int watch)
+{
+    if (watch >= 0)
+        syscall(SYS_pidfd_send_signal, watch, SIGKILL, NULL, 0);
 }
 
 int cadre_host_cores(void)

@@ -30,6 +30,9 @@ int cadre_process_watch(int32_t pid);
 /* Has the watched process ended? Waits up to `timeout_ms` (-1: for ever). */
 bool cadre_process_has_ended(int watch, int timeout_ms);
 
+/* End the watched process at once, if it still lives. */
+void cadre_process_end(int watch);
+
 /* Cores that this program may use, by its affinity; 1 or more. */
 int cadre_host_cores(void);
 

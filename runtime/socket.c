@@ -34,6 +34,8 @@ struct cadre_socket {
     int *filled;               /* peers that may have something to flush */
     int nfilled;
     bool *is_filled;
+    bool *is_broken; /* by peer: a message was lost */
+    int nbroken;
     struct outgoing *sending; /* oldest first */
     struct outgoing **sending_end;
     struct outgoing *spare;
@@ -139,6 +141,7 @@ void cadre_socket_destroy(struct cadre_socket *socket, double linger_ms)
     free(socket->open);
     free(socket->filled);
     free(socket->is_filled);
+    free(socket->is_broken);
     if (socket->unit != MPI_DATATYPE_NULL)
         MPI_Type_free(&socket->unit);
     if (socket->comm != MPI_COMM_NULL)
@@ -164,7 +167,9 @@ static cadre_err prepare(struct cadre_socket *s, struct cadre_error *error)
     s->open = calloc((size_t)s->npeers, sizeof *s->open);
     s->filled = calloc((size_t)s->npeers, sizeof *s->filled);
     s->is_filled = calloc((size_t)s->npeers, sizeof *s->is_filled);
-    if (s->open == NULL || s->filled == NULL || s->is_filled == NULL)
+    s->is_broken = calloc((size_t)s->npeers, sizeof *s->is_broken);
+    if (s->open == NULL || s->filled == NULL || s->is_filled == NULL ||
+        s->is_broken == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     return CADRE_OK;
 }
@@ -219,6 +224,54 @@ static struct outgoing *take_outgoing(struct cadre_socket *s)
     return o;
 }
 
+static void note_broken(struct cadre_socket *s, int peer)
+{
+    s->nbroken += !s->is_broken[peer];
+    s->is_broken[peer] = true;
+}
+
+int cadre_socket_take_broken(struct cadre_socket *socket)
+{
+    for (int i = 0; socket->nbroken > 0 && i < socket->npeers; i++) {
+        if (socket->is_broken[i]) {
+            socket->is_broken[i] = false;
+            socket->nbroken--;
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Give up receiving; MPI may still write to the memory, so it is left. */
+static void abandon_receive(struct cadre_socket *s)
+{
+    MPI_Cancel(&s->receiving);
+    MPI_Request_free(&s->receiving);
+    s->receiving = MPI_REQUEST_NULL;
+    s->incoming = (struct cadre_buffer){0};
+}
+
+void cadre_socket_drop_peer(struct cadre_socket *socket, int peer)
+{
+    struct outgoing **at = &socket->sending;
+
+    while (*at != NULL) {
+        struct outgoing *o = *at;
+
+        if (o->peer == peer) { /* MPI may still read its buffer */
+            *at = o->next;
+            MPI_Request_free(&o->request);
+            free(o);
+        } else {
+            at = &o->next;
+        }
+    }
+    socket->sending_end = at;
+    socket->open[peer].len = 0;
+    if (socket->receiving != MPI_REQUEST_NULL && socket->receiving_from == peer)
+        abandon_receive(socket);
+}
+
 /* Send what stands in the open buffer of `peer` and leave an empty one. */
 static cadre_err send_open(struct cadre_socket *s, int peer,
                            struct cadre_error *error)
@@ -267,8 +320,10 @@ cadre_err cadre_socket_flush(struct cadre_socket *socket,
             err = send_open(socket, peer, error);
         if (err == CADRE_ENOMEM)
             return err;
-        if (err != CADRE_OK)
+        if (err != CADRE_OK) {
+            note_broken(socket, peer);
             result = err;
+        }
         socket->is_filled[peer] = false;
         socket->nfilled--;
     }
@@ -293,8 +348,10 @@ static bool begin_receive(struct cadre_socket *s)
     if (cadre_buffer_reserve(&s->incoming, s->receiving_len) != CADRE_OK) {
         /* No room for it: take it off the queue, shortened to nothing. */
         MPI_Imrecv(NULL, 0, s->unit, &matched, &s->receiving);
-        s->receiving_len = 0;
-        return true;
+        MPI_Wait(&s->receiving, MPI_STATUS_IGNORE); /* an error: cut short */
+        s->receiving = MPI_REQUEST_NULL;
+        note_broken(s, s->receiving_from);
+        return false;
     }
     return MPI_Imrecv(s->incoming.data, units, s->unit, &matched,
                       &s->receiving) == MPI_SUCCESS;
@@ -311,6 +368,7 @@ bool cadre_socket_receive(struct cadre_socket *socket,
         return false;
     if (MPI_Test(&socket->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
         socket->receiving = MPI_REQUEST_NULL; /* it died while sending */
+        note_broken(socket, socket->receiving_from);
         return false;
     }
     if (!done)

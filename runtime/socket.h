@@ -67,6 +67,15 @@ cadre_err cadre_socket_flush(struct cadre_socket *socket,
 bool cadre_socket_receive(struct cadre_socket *socket,
                           struct cadre_message *message);
 
+/* Nothing goes to or comes from `peer` any more (it has died, say): what is
+ * under way is given up. Without this a message to the dead stays under way for
+ * ever, and one that it had begun to send keeps all others out. */
+void cadre_socket_drop_peer(struct cadre_socket *socket, int peer);
+
+/* A peer with which a message was lost (MPI refused it, or there was no memory
+ * for it), each once; -1: none. What was agreed with it holds no more. */
+int cadre_socket_take_broken(struct cadre_socket *socket);
+
 /* Is a message on its way out or in? Then progress must go on. */
 bool cadre_socket_is_busy(const struct cadre_socket *socket);
 

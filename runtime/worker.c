@@ -17,6 +17,7 @@
 
 #include <cadre/task.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -135,6 +136,11 @@ void cadre_sentinel_start(const struct cadre_process *controller)
     if (!cadre_process_is_near(&self, controller))
         return;
     watch = cadre_process_watch(controller->pid);
+    if (watch < 0 && errno != ESRCH) {
+        cadre_log(CADRE_LOG_WARN, "cannot watch the controller: %s",
+                  strerror(errno));
+        return;
+    }
     if (watch < 0) {
         cadre_log(CADRE_LOG_WARN, "the controller has ended already");
         _exit(1);

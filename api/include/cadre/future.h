@@ -29,7 +29,8 @@ static inline struct cadre_invocation
 cadre_invocation_of(struct cadre_values all)
 {
     return (struct cadre_invocation){
-        .function = all.list[0].function,
+        .function =
+            all.list[0].type == CADRE_VOID ? all.list[0].function : NULL,
         .values = {.count = all.count - 1, .list = all.list + 1}};
 }
 
