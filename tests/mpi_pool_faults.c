@@ -187,8 +187,7 @@ CADRE_TASK(int, chatter, (int lines, CADRE_OUT int y[1000]))
     return lines;
 }
 
-/* 2 kB short of 200 a task would do; 2000 lines of 100 bytes are counted by
- * whoever runs this program. */
+/* Whoever runs this program counts the lines. */
 static void a_task_that_prints_much_finishes(void)
 {
     struct cadre_pool *pool = pool_of(1);
@@ -282,7 +281,39 @@ static void without_workers_every_task_fails_and_nothing_hangs(void)
     cadre_pool_destroy(pool);
 }
 
+CADRE_TASK(int, end_by, (int how))
+{
+    switch (how) {
+    case 0:
+        exit(3);
+    case 1:
+        _exit(0);
+    case 2:
+        abort();
+    default:
+        raise(SIGSEGV);
+    }
+    return how;
+}
+
+static void however_a_worker_ends_its_task_fails_soon(void)
+{
+    for (int how = 0; how < 4; how++) {
+        struct cadre_pool *pool = pool_of(2);
+        struct cadre_future *f = cadre_submit(pool, CADRE_FN(end_by), how);
+        double start = seconds();
+
+        CHECK_OK(cadre_future_wait(f, 5000));
+        CU_ASSERT(seconds() - start < 2);
+        CHECK_ERR(CADRE_ELOST, cadre_future_result(f, CADRE_NOTHING));
+        cadre_future_free(f);
+        CU_ASSERT(pool_works(pool));
+        cadre_pool_destroy(pool);
+    }
+}
+
 const struct check_test fault_tests[] = {
+    CHECK(however_a_worker_ends_its_task_fails_soon),
     CHECK(a_task_that_prints_much_finishes),
     CHECK(a_killed_worker_fails_its_task_and_the_rest_goes_on),
     CHECK(without_workers_every_task_fails_and_nothing_hangs),

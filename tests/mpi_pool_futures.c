@@ -273,6 +273,33 @@ static void eight_threads_share_two_pools(void)
     cadre_pool_destroy(pools[1]);
 }
 
+static void *make_use_and_end(void *arg)
+{
+    int *right = arg;
+
+    for (int i = 0; i < 3; i++) {
+        struct cadre_pool *pool = pool_of(2);
+
+        *right += pool_works(pool);
+        cadre_pool_destroy(pool);
+    }
+    return NULL;
+}
+
+static void threads_make_and_end_pools_at_once(void)
+{
+    pthread_t threads[3];
+    int right[3] = {0};
+
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL_FATAL(
+            pthread_create(&threads[i], NULL, make_use_and_end, &right[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        CU_ASSERT_EQUAL(right[i], 3);
+    }
+}
+
 const struct check_test future_tests[] = {
     CHECK(a_future_brings_its_result_as_often_as_wanted),
     CHECK(waiting_has_a_limit),
@@ -284,4 +311,5 @@ const struct check_test future_tests[] = {
     CHECK(a_failing_task_tells_its_future),
     CHECK(three_pools_are_read_in_reverse_order),
     CHECK(eight_threads_share_two_pools),
+    CHECK(threads_make_and_end_pools_at_once),
     {NULL, NULL}};
