@@ -108,18 +108,21 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+double bench_pick(double *values, size_t count, double part)
+{
+    qsort(values, count, sizeof *values, compare);
+    return values[(size_t)(part * (double)(count - 1) + 0.5)];
+}
+
 double bench_quantile(struct bench *b, const char *name, double part)
 {
     struct series *s = find(b, name);
-    size_t at;
 
     if (s == NULL) {
         fprintf(stderr, "benchmark: nothing measured for %s\n", name);
         exit(1);
     }
-    qsort(s->values, s->count, sizeof *s->values, compare);
-    at = (size_t)(part * (double)(s->count - 1) + 0.5);
-    return s->values[at];
+    return bench_pick(s->values, s->count, part);
 }
 
 double bench_median(struct bench *b, const char *name)
@@ -204,9 +207,9 @@ double bench_cpu_seconds(pid_t pid)
     struct timespec used;
     clockid_t clock;
 
-    if (clock_getcpuclockid(pid, &clock) != 0 ||
-        clock_gettime(clock, &used) != 0)
-        return 0;
+    bench_must(clock_getcpuclockid(pid, &clock) == 0 &&
+                   clock_gettime(clock, &used) == 0,
+               "a process has gone");
     return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
 }
 

@@ -28,6 +28,9 @@ void bench_run(struct bench *bench, const char *command);
 double bench_median(struct bench *bench, const char *series);
 double bench_quantile(struct bench *bench, const char *series, double part);
 
+/* The value below which `part` of `values` lie; sorts them. */
+double bench_pick(double *values, size_t count, double part);
+
 /* A line of the table: median, lowest, highest and number of the samples, each
  * times `scale`. */
 void bench_row(struct bench *bench, const char *series, const char *what,
