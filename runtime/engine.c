@@ -18,6 +18,7 @@ enum {
     SPIN_FEW = 200,      /* empty polls before giving others the core */
     LOOKS = 3,           /* polls before sleeping */
     NAP_US = 50,         /* between polls while MPI has a message under way */
+    LONG_NAP_US = 500,   /* likewise, where results are not due yet */
     POLL_MS = 2,         /* between polls where there is no bell */
     CHECK_MS = 100,      /* between looks for dead workers */
     EXPECTED_US = 300,   /* results further away than this: sleep at once */
@@ -288,6 +289,26 @@ struct patience {
     bool is_calm;      /* no bell has rung since the last arrival */
 };
 
+/* MPI has a message under way, perhaps to a worker that is deep in its tasks:
+ * it wants to be looked after, but not so often that the looking takes the core
+ * from the worker when no results are due. */
+static void wait_busy(struct cadre_engine *e, const struct patience *p,
+                      uint64_t now, uint64_t expected)
+{
+    uint64_t ns = NAP_US * US;
+
+    if (expected != UINT64_MAX && expected > now + EXPECTED_US * US) {
+        ns = (expected - now) / 2;
+        ns = ns < LONG_NAP_US * US ? ns : LONG_NAP_US * US;
+    } else if (now - p->since_ns <= SPIN_US * US) {
+        give_way(e, p->empty);
+        return;
+    }
+    cadre_engine_unlock(e);
+    nap(ns);
+    cadre_engine_lock(e);
+}
+
 /* Nothing has arrived: wait a little, in the way that fits. */
 static void wait_a_little(struct cadre_engine *e, struct patience *p,
                           uint64_t deadline_ns)
@@ -301,17 +322,11 @@ static void wait_a_little(struct cadre_engine *e, struct patience *p,
         p->since_ns = now;
     if (now >= e->next_check_ns)
         check_workers(e);
+    expected = expected_ns(e);
     if (is_busy(e)) {
-        if (now - p->since_ns > SPIN_US * US) {
-            cadre_engine_unlock(e);
-            nap(NAP_US * US);
-            cadre_engine_lock(e);
-        } else {
-            give_way(e, p->empty);
-        }
+        wait_busy(e, p, now, expected);
         return;
     }
-    expected = expected_ns(e);
     if (now - p->since_ns > SPIN_US * US ||
         (p->is_calm && expected != UINT64_MAX &&
          expected > now + EXPECTED_US * US)) {
