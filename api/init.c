@@ -17,7 +17,8 @@
 
 enum {
     RESIDENTS_ANSWER_S = 60, /* other ranks may be slow to reach cadre_init() */
-    FINALIZE_S = 20          /* MPI_Finalize may take so long */
+    FINALIZE_S = 20,         /* MPI_Finalize may take so long, ... */
+    GIVE_UP_S = 2            /* ... or only so long after a failed check */
 };
 
 /* This process's part, between init and finalize. */
@@ -58,25 +59,33 @@ cadre_err cadre_engine_current(struct cadre_engine **engine,
 /* --- ending
  * --------------------------------------------------------------------- */
 
+/* When to leave, and with what, if MPI_Finalize does not return. */
+struct watch {
+    int status;
+    int limit_s;
+};
+
 static void *watch_finalize(void *arg)
 {
-    int status = (int)(intptr_t)arg;
-    struct timespec limit = {.tv_sec = FINALIZE_S};
+    const struct watch *w = arg;
+    struct timespec limit = {.tv_sec = w->limit_s};
 
     nanosleep(&limit, NULL);
     cadre_log(CADRE_LOG_WARN, "MPI did not end in %d s: leaving without it",
-              (int)FINALIZE_S);
+              w->limit_s);
     fflush(stdout);
-    _exit(status);
+    _exit(w->status);
 }
 
-/* MPI_Finalize, with a limit: a peer that has died can hold it up for ever. */
-static void finalize_mpi(int status)
+/* MPI_Finalize, with a limit: a peer that has died, or is still busy, can hold
+ * it up for ever. */
+static void finalize_mpi(int status, int limit_s)
 {
+    static struct watch watch; /* the thread's, as long as it lives */
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, watch_finalize,
-                       (void *)(intptr_t)status) == 0)
+    watch = (struct watch){.status = status, .limit_s = limit_s};
+    if (pthread_create(&thread, NULL, watch_finalize, &watch) == 0)
         pthread_detach(thread);
     MPI_Finalize();
 }
@@ -120,7 +129,7 @@ int cadre_finalize(void)
     process.has_finalized = true;
     cadre_engine_destroy(e);
     if (process.owns_mpi && can_end)
-        finalize_mpi(0);
+        finalize_mpi(0, FINALIZE_S);
     return 0;
 }
 
@@ -135,7 +144,7 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
             text[0] != '\0' ? text : cadre_strerror(err));
     if (process.engine != NULL && dismiss_all(process.engine) &&
         process.owns_mpi)
-        finalize_mpi(1);
+        finalize_mpi(1, GIVE_UP_S);
     _exit(1);
 }
 
@@ -229,7 +238,7 @@ static _Noreturn void work_and_leave(void)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     if (parent != MPI_COMM_NULL)
         err = work(parent, rank);
-    finalize_mpi(err == CADRE_OK ? 0 : 1);
+    finalize_mpi(err == CADRE_OK ? 0 : 1, FINALIZE_S);
     exit(err == CADRE_OK ? 0 : 1);
 }
 
@@ -341,7 +350,7 @@ cadre_err cadre_init_program(int *argc, char ***argv,
                   "set it");
     err = take_part(MPI_COMM_WORLD, false, &error);
     if (rank > 0) {
-        finalize_mpi(err == CADRE_OK ? 0 : 1);
+        finalize_mpi(err == CADRE_OK ? 0 : 1, FINALIZE_S);
         exit(err == CADRE_OK ? 0 : 1);
     }
     return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
