@@ -232,9 +232,13 @@ def unordered_results_name_their_row():
 def results_come_while_the_input_is_still_open():
     process = start('map', '-n', '1', *LGAMMA)
     try:
-        process.stdin.write('1\n' * 1000)
-        process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], 20)
+        # Results are handed over between rows, so rows keep coming.
+        for _ in range(200):
+            process.stdin.write('1\n' * 100)
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], 0.1)
+            if ready:
+                break
         assert ready, 'nothing came'
     finally:
         process.stdin.close()

@@ -99,7 +99,8 @@ struct cadre_row; /* the arguments of one item, being given */
 
 /* Give the next item's arguments with cadre_row_give() and return true, or
  * return false: there are no more. Called in the thread that waits, only when
- * workers will soon need more. */
+ * workers will soon need more; while it blocks, finished items wait to be
+ * handed over. */
 typedef bool (*cadre_next_fn)(void *user, struct cadre_row *row);
 
 /* The arguments of the next item; values are checked and converted as by
