@@ -29,7 +29,9 @@ enum {
     WINDOW_BYTES = 16 << 20, /* likewise */
     AHEAD_MS = 100,          /* pull as much as workers do in so long */
     ROWS_PER_WORKER = 4,     /* or at least so many for each */
-    FAULTS_MAX = 4096        /* texts kept of one block */
+    DRY_MS = 1,       /* ask an iterator that had nothing again so soon */
+    DRY_MAX_MS = 16,  /* later each time, up to so late */
+    FAULTS_MAX = 4096 /* texts kept of one block */
 };
 
 static const uint64_t MS = 1000000;
@@ -74,6 +76,7 @@ struct run {
     uint64_t nfailed;
     uint64_t start_ns;
     uint64_t more_below; /* wake when fewer tasks wait; 0: never */
+    uint64_t dry_ns;     /* the iterator had nothing: ask again after so long */
     bool has_stopped;    /* the callback said so, or an input was wrong */
     cadre_err err;       /* what the map will say */
     uint64_t err_index;  /* of the first failed item */
@@ -348,13 +351,16 @@ static bool has_news(void *arg)
         if (!r->map->unordered && !r->has_stopped)
             break;
     }
-    return r->blocks == NULL;
+    return r->blocks == NULL && r->dry_ns == 0;
 }
 
 static void wait_for_news(struct run *r)
 {
+    uint64_t deadline_ns =
+        r->dry_ns > 0 ? cadre_now_ns() + r->dry_ns : UINT64_MAX;
+
     cadre_engine_lock(r->engine);
-    cadre_engine_wait(r->engine, has_news, r, UINT64_MAX);
+    cadre_engine_wait(r->engine, has_news, r, deadline_ns);
     cadre_engine_unlock(r->engine);
 }
 
@@ -446,24 +452,40 @@ static uint64_t coarse_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The iterator has nothing yet, again and again if `since_long`. */
+static void note_dry(struct run *r, bool since_long)
+{
+    uint64_t longer = 2 * r->dry_ns;
+
+    if (r->dry_ns == 0 || !since_long)
+        r->dry_ns = DRY_MS * MS;
+    else
+        r->dry_ns = longer < DRY_MAX_MS * MS ? longer : DRY_MAX_MS * MS;
+}
+
 /* Pull up to `rows` items; fewer if they are slow to come, or large. False:
  * there are no more, or one was wrong. */
 static bool fill(struct run *r, struct cadre_row *row, uint64_t rows)
 {
     uint64_t since = coarse_ns();
     struct cadre_error ignored;
+    bool is_dry = false;
 
-    while (cadre_feed_rows(row) < rows && cadre_feed_bytes(row) < BLOCK_BYTES) {
+    while (!is_dry && cadre_feed_rows(row) < rows &&
+           cadre_feed_bytes(row) < BLOCK_BYTES) {
         uint64_t before = cadre_feed_rows(row);
 
         if (!r->map->next(r->map->user, row) ||
             cadre_feed_error(row, &ignored) != CADRE_OK)
             return false;
-        if (cadre_feed_rows(row) == before)
-            return false; /* it returned true and gave nothing: the end */
+        is_dry = cadre_feed_rows(row) == before;
         if (coarse_ns() - since > BLOCK_FILL_MS * MS)
             break;
     }
+    if (is_dry)
+        note_dry(r, cadre_feed_rows(row) == 0);
+    else
+        r->dry_ns = 0;
     return true;
 }
 
@@ -491,32 +513,29 @@ static bool has_room(const struct run *r)
     return r->open_rows < WINDOW_ROWS && r->open_bytes < WINDOW_BYTES;
 }
 
-/* Pull and send until enough waits for the workers. `*has_more` becomes false
- * at the end. */
+/* Pull one block and send it, unless enough waits for the workers; only one, so
+ * that what has finished is handed over while the iterator is slow.
+ * `*has_more` becomes false at the end. */
 static cadre_err pull(struct run *r, struct cadre_row *row, bool *has_more,
                       struct cadre_error *error)
 {
-    uint64_t wanted = 0, waiting;
-    cadre_err err = CADRE_OK;
+    uint64_t wanted, waiting, size;
 
-    while (*has_more && has_room(r) && err == CADRE_OK) {
-        uint64_t size;
-
-        cadre_engine_lock(r->engine);
-        wanted = wanted_rows(r);
-        waiting = cadre_farm_waiting(r->farm);
-        cadre_engine_unlock(r->engine);
-        if (waiting >= wanted)
-            break;
-        size = wanted / ROWS_PER_WORKER / 2;
-        size = size > BLOCK_ROWS ? BLOCK_ROWS : size > 0 ? size : 1;
-        *has_more = fill(r, row, size);
-        err = submit_filled(r, row, error);
-    }
+    cadre_engine_lock(r->engine);
+    wanted = wanted_rows(r);
+    waiting = cadre_farm_waiting(r->farm);
+    cadre_engine_unlock(r->engine);
     r->more_below = 0;
-    if (*has_more && has_room(r))
-        r->more_below = (wanted + 1) / 2;
-    return err;
+    if (!has_room(r) || waiting >= wanted) {
+        r->dry_ns = 0;
+        if (has_room(r))
+            r->more_below = (wanted + 1) / 2;
+        return CADRE_OK;
+    }
+    size = wanted / ROWS_PER_WORKER / 2;
+    size = size > BLOCK_ROWS ? BLOCK_ROWS : size > 0 ? size : 1;
+    *has_more = fill(r, row, size);
+    return submit_filled(r, row, error);
 }
 
 /* The iterator gave something that cannot be a task's arguments. */
@@ -541,17 +560,21 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
         CADRE_OK)
         return err;
     while (has_more || r->blocks != NULL) {
-        if (has_more && !r->has_stopped && err == CADRE_OK) {
+        uint64_t pulled = r->pulled;
+
+        if (has_more) {
             err = pull(r, row, &has_more, error);
             check_feed(r, row);
             if (err != CADRE_OK)
                 cancel_all(r);
         }
-        if (r->has_stopped || err != CADRE_OK) {
+        if (!has_more || r->has_stopped || err != CADRE_OK) {
             has_more = false;
             r->more_below = 0;
+            r->dry_ns = 0;
         }
-        if (!hand_over_finished(r) && (has_more || r->blocks != NULL))
+        if (!hand_over_finished(r) && r->pulled == pulled &&
+            (has_more || r->blocks != NULL))
             wait_for_news(r);
     }
     cadre_feed_destroy(row);

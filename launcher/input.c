@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,18 +116,22 @@ static void take(struct cadre_input *in, size_t len, bool has_end,
     in->line++;
 }
 
+static int end_of_line(const struct cadre_input *in)
+{
+    return in->options.is_null_ended ? '\0' : '\n';
+}
+
 /* Take the next line out of the buffer, reading as needed. */
 static enum line_result next_line(struct cadre_input *in, struct line *line,
                                   struct cadre_why *why)
 {
-    int end = in->options.is_null_ended ? '\0' : '\n';
     size_t seen = 0; /* bytes of the line that hold no end */
     enum line_result got;
 
     for (;;) {
         char *from = in->buffer + in->start + seen;
         size_t len = in->end - in->start - seen;
-        char *at = len > 0 ? memchr(from, end, len) : NULL;
+        char *at = len > 0 ? memchr(from, end_of_line(in), len) : NULL;
 
         seen += at != NULL ? (size_t)(at - from) : len;
         if (at != NULL || (in->is_at_end && seen > 0)) {
@@ -484,6 +489,28 @@ static bool find_row(struct cadre_input *in, struct line *line,
             return false;
         }
     }
+}
+
+bool cadre_input_is_ready(struct cadre_input *in)
+{
+    size_t seen = 0; /* bytes that hold no end of a line */
+    struct cadre_why ignored;
+
+    while (in->fd >= 0 && !in->is_at_end && !is_stopped(in)) {
+        struct pollfd input = {.fd = in->fd, .events = POLLIN};
+        size_t len = in->end - in->start;
+
+        if (len > ROW_BYTES_MAX ||
+            (len > seen && memchr(in->buffer + in->start + seen,
+                                  end_of_line(in), len - seen) != NULL))
+            return true;
+        seen = len;
+        if (poll(&input, 1, 0) == 0)
+            return false;
+        if (fill(in, &ignored) != LINE_TAKEN) /* it will fail again */
+            return true;
+    }
+    return true;
 }
 
 enum cadre_input_result cadre_input_next(struct cadre_input *in,

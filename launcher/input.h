@@ -69,6 +69,10 @@ struct cadre_input *
 cadre_input_create(const struct cadre_input_options *options);
 void cadre_input_destroy(struct cadre_input *in); /* NULL is allowed */
 
+/* Does cadre_input_next() have an answer without waiting? (Only the rest of a
+ * quoted CSV field with line ends in it is still waited for.) */
+bool cadre_input_is_ready(struct cadre_input *in);
+
 /* The next row; waits for it. `why` is filled with BAD and FAILED. */
 enum cadre_input_result cadre_input_next(struct cadre_input *in,
                                          struct cadre_input_row *row,

@@ -181,8 +181,11 @@ bool cadre_map_job_next(void *user, struct cadre_row *row)
     struct cadre_map_job *job = user;
 
     while (!job->is_at_end && *job->stop == 0) {
-        enum cadre_input_result got = job->has_ahead ? job->ahead : pull(job);
+        enum cadre_input_result got;
 
+        if (!job->has_ahead && !cadre_input_is_ready(job->input))
+            return true; /* nothing yet: results are handed over meanwhile */
+        got = job->has_ahead ? job->ahead : pull(job);
         job->has_ahead = false;
         switch (got) {
         case CADRE_INPUT_ROW:

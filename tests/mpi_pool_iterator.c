@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 CADRE_TASK(double, weigh,
            (const char *name, size_t n, const double x[n], double by))
@@ -140,6 +141,66 @@ static void slow_tasks_are_not_pulled_far_ahead(void)
                                                        .user = &pulled}));
     CU_ASSERT(pulled >= 21);
     CU_ASSERT(pulled < 500);
+    cadre_pool_destroy(pool);
+}
+
+/* The next number comes when the one before has its result. */
+static bool next_after_result(void *user, struct cadre_row *row)
+{
+    struct stream *s = user;
+
+    if (s->seen < s->next)
+        return true;
+    return next_number(user, row);
+}
+
+static void an_iterator_may_have_nothing_yet(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    struct stream s = {.end = 50};
+
+    CHECK_OK(cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                      .next = next_after_result,
+                                                      .on_item = take_square,
+                                                      .user = &s}));
+    CU_ASSERT_EQUAL(s.seen, 50);
+    CU_ASSERT_EQUAL(s.wrong, 0);
+    cadre_pool_destroy(pool);
+}
+
+/* What has finished is handed over between the items of a slow iterator, even
+ * when many were pulled at once before. */
+static bool next_burst(void *user, struct cadre_row *row)
+{
+    struct stream *s = user;
+
+    if (s->next % 100 == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        s->last = s->seen > 0 ? s->last : (uint64_t)s->next;
+    }
+    return next_number(user, row);
+}
+
+static bool take_first(void *user, const struct cadre_item *item)
+{
+    struct stream *s = user;
+
+    (void)item;
+    s->seen++;
+    return true;
+}
+
+static void a_slow_iterator_holds_no_results_back(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    struct stream s = {.end = 5000};
+
+    CHECK_OK(cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(square),
+                                                      .next = next_burst,
+                                                      .on_item = take_first,
+                                                      .user = &s}));
+    CU_ASSERT_EQUAL(s.seen, 5000);
+    CU_ASSERT(s.last < 2500); /* pulled when the first result came */
     cadre_pool_destroy(pool);
 }
 
@@ -280,6 +341,8 @@ const struct check_test iterator_tests[] = {
     CHECK(unordered_results_come_once_each_and_memory_stays_flat),
     CHECK(an_endless_iterator_is_stopped_by_the_callback),
     CHECK(slow_tasks_are_not_pulled_far_ahead),
+    CHECK(an_iterator_may_have_nothing_yet),
+    CHECK(a_slow_iterator_holds_no_results_back),
     CHECK(an_array_map_is_stopped_by_the_callback),
     CHECK(an_iterator_gives_strings_and_arrays_beside_constants),
     CHECK(a_wrong_row_ends_the_map_and_is_named),

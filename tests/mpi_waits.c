@@ -64,34 +64,42 @@ static void a_task_whose_worker_gives_up_ends(void)
     cadre_pool_destroy(pool);
 }
 
+struct stream {
+    int given, ended;
+};
+
 static bool next(void *user, struct cadre_row *row)
 {
-    int *i = user;
+    struct stream *s = user;
 
-    if (*i == 20)
+    if (s->given == 20)
         return false;
-    cadre_row_give(row, (*i)++);
+    cadre_row_give(row, s->given++);
     return true;
 }
 
 static bool on_item(void *user, const struct cadre_item *item)
 {
-    (void)user;
-    CU_ASSERT(item->err == CADRE_OK || item->index >= 3);
+    struct stream *s = user;
+
+    CU_ASSERT(item->err == CADRE_OK || item->err == CADRE_ELOST);
+    CU_ASSERT(item->err != CADRE_OK || item->index < 3);
+    s->ended++;
     return true;
 }
 
 static void a_map_from_an_iterator_ends_with_its_last_worker(void)
 {
     struct cadre_pool *pool = pool_of_one();
-    int i = 0;
+    struct stream s = {0};
 
     CU_ASSERT_EQUAL(
         cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(die_from_3),
                                                  .next = next,
                                                  .on_item = on_item,
-                                                 .user = &i}),
+                                                 .user = &s}),
         CADRE_ELOST);
+    CU_ASSERT_EQUAL(s.ended, s.given);
     cadre_pool_destroy(pool);
 }
 

@@ -293,6 +293,37 @@ static void a_stop_ends_the_wait(void)
     options = (struct cadre_input_options){0};
 }
 
+static void a_row_is_ready_when_it_is_whole(void)
+{
+    char *path = strdup("/dev/fd/00000");
+    struct cadre_input_row row;
+    struct cadre_input *in;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    sprintf(path, "/dev/fd/%d", ends[0]);
+    options.files = &path;
+    options.nfiles = 1;
+    in = cadre_input_create(&options);
+    CU_ASSERT_EQUAL(write(ends[1], "1\n2\n3", 5), 5);
+    CU_ASSERT_EQUAL(cadre_input_next(in, &row, &why), CADRE_INPUT_ROW);
+    CU_ASSERT(cadre_input_is_ready(in));
+    CU_ASSERT_EQUAL(cadre_input_next(in, &row, &why), CADRE_INPUT_ROW);
+    CU_ASSERT_FALSE(cadre_input_is_ready(in));
+    CU_ASSERT_EQUAL(write(ends[1], "4", 1), 1);
+    CU_ASSERT_FALSE(cadre_input_is_ready(in));
+    close(ends[1]);
+    CU_ASSERT(cadre_input_is_ready(in));
+    CU_ASSERT_EQUAL(cadre_input_next(in, &row, &why), CADRE_INPUT_ROW);
+    CU_ASSERT_STRING_EQUAL(row.fields[0].text, "34");
+    CU_ASSERT(cadre_input_is_ready(in));
+    CU_ASSERT_EQUAL(cadre_input_next(in, &row, &why), CADRE_INPUT_END);
+    cadre_input_destroy(in);
+    close(ends[0]);
+    options = (struct cadre_input_options){0};
+    free(path);
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -315,6 +346,7 @@ int main(void)
         CHECK(long_rows_come_whole),
         CHECK(many_rows_need_no_more_memory),
         CHECK(a_stop_ends_the_wait),
+        CHECK(a_row_is_ready_when_it_is_whole),
         {NULL, NULL}};
 
     return check_run("input", tests);

@@ -232,14 +232,17 @@ def unordered_results_name_their_row():
 def results_come_while_the_input_is_still_open():
     process = start('map', '-n', '1', *LGAMMA)
     try:
-        # Results are handed over between rows, so rows keep coming.
-        for _ in range(200):
-            process.stdin.write('1\n' * 100)
+        # No further row comes, and half of one: what is done comes out.
+        for rows in '1\n2\n', '1\n1':
+            process.stdin.write(rows)
             process.stdin.flush()
-            ready, _, _ = select.select([process.stdout], [], [], 0.1)
-            if ready:
-                break
-        assert ready, 'nothing came'
+            wanted = rows.count('\n') * len('0\n')
+            while wanted > 0:
+                ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+                assert ready, 'nothing came'
+                got = os.read(process.stdout.fileno(), wanted)
+                assert got == b'0\n0\n'[:len(got)] != b'', got
+                wanted -= len(got)
     finally:
         process.stdin.close()
         process.wait(PATIENCE)

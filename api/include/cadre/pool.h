@@ -98,9 +98,11 @@ typedef bool (*cadre_item_fn)(void *user, const struct cadre_item *item);
 struct cadre_row; /* the arguments of one item, being given */
 
 /* Give the next item's arguments with cadre_row_give() and return true, or
- * return false: there are no more. Called in the thread that waits, only when
- * workers will soon need more; while it blocks, finished items wait to be
- * handed over. */
+ * return false: there are no more. True without having given anything: there is
+ * nothing yet; it is asked again within 16 ms. Called in the thread that waits,
+ * only when workers will soon need more; while it blocks, finished items wait
+ * to be handed over, so one that reads from a pipe should look first whether
+ * something is there (poll(2)). */
 typedef bool (*cadre_next_fn)(void *user, struct cadre_row *row);
 
 /* The arguments of the next item; values are checked and converted as by
