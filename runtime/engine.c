@@ -15,7 +15,7 @@ enum {
     SPIN_US = 1000,      /* poll this long before sleeping: a shorter phase is
                             used up while descheduled where processes share
                             cores, and the sleeper then costs more than it saves */
-    SPIN_FEW = 200,      /* empty polls before giving others the core */
+    SPIN_FEW = 5000,     /* empty polls before giving others the core */
     LOOKS = 3,           /* polls before sleeping */
     NAP_US = 50,         /* between polls while MPI has a message under way */
     LONG_NAP_US = 500,   /* likewise, where results are not due yet */

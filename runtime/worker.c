@@ -34,8 +34,9 @@ enum {
     LOOK_US = 500,    /* aim at a look this often */
     SLEEP_MS = 1000,  /* at the bell: a limit, in case a ring is lost */
     POLL_MS = 2,      /* between polls without a bell */
-    SPIN_FEW = 200,   /* empty polls before giving others the core */
-    LOOKS = 3,        /* polls before sleeping */
+    SPIN_FEW = 5000, /* empty polls before giving others the core: giving it too
+                        soon puts both ends of a dialogue on one core */
+    LOOKS = 3,       /* polls before sleeping */
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
