@@ -177,12 +177,13 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
 }
 
 /* The outputs are kept as they came until somebody wants them. */
-static cadre_err unpack(struct cadre_job *job, uint64_t first, uint64_t count,
-                        const void *outputs, size_t len,
+static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
+                        uint64_t count, const void *outputs, size_t len,
                         struct cadre_error *error)
 {
     struct cadre_future *f = future_of(job);
 
+    (void)rank;
     (void)first;
     (void)count;
     if (f->is_let_go || len == 0)
@@ -284,7 +285,10 @@ struct cadre_future *cadre_pool_submit(struct cadre_pool *pool,
         cadre_table_free(t);
         f->engine = cadre_farm_engine(pool->farm);
         cadre_engine_lock(f->engine);
-        err = cadre_farm_submit(pool->farm, &f->job, 1, 0, bytes, NULL, &error);
+        err = cadre_farm_submit(
+            pool->farm, &f->job,
+            &(struct cadre_submission){.count = 1, .bytes_per_task = bytes},
+            &error);
         cadre_engine_unlock(f->engine);
     }
     if (err == CADRE_OK)

@@ -99,11 +99,14 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
     return cadre_args_pack(b->table, b->row0 + first, count, buffer);
 }
 
-static cadre_err unpack(struct cadre_job *job, uint64_t first, uint64_t count,
-                        const void *outputs, size_t len,
+static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
+                        uint64_t count, const void *outputs, size_t len,
                         struct cadre_error *error)
 {
     const struct block *b = block_of(job);
+
+    if (rank != 0)
+        return CADRE_OK;
 
     b->run->ended += count;
     return cadre_outputs_unpack(b->table, b->row0 + first, count, outputs, len,
@@ -188,8 +191,13 @@ static cadre_err submit(struct run *r, struct cadre_table *table, uint64_t row0,
                         .count = count,
                         .bytes = bytes};
     cadre_engine_lock(r->engine);
-    err = cadre_farm_submit(r->farm, &b->job, count, r->map->chunk_size,
-                            table->bytes_per_row, totals, error);
+    err = cadre_farm_submit(
+        r->farm, &b->job,
+        &(struct cadre_submission){.count = count,
+                                   .chunk = r->map->chunk_size,
+                                   .bytes_per_task = table->bytes_per_row,
+                                   .bytes = totals},
+        error);
     cadre_engine_unlock(r->engine);
     if (err != CADRE_OK) {
         free(b);

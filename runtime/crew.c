@@ -21,7 +21,7 @@ void cadre_crew_destroy(struct cadre_crew *crew, double linger_ms)
 {
     if (crew == NULL)
         return;
-    cadre_socket_destroy(crew->socket, linger_ms);
+    cadre_channel_destroy(crew->channel, linger_ms);
     for (int i = 0; i < crew->nworkers && crew->workers != NULL; i++) {
         if (crew->workers[i].watch >= 0)
             close(crew->workers[i].watch);
@@ -42,10 +42,10 @@ cadre_err cadre_crew_create(MPI_Comm comm, uint32_t generation,
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     c->generation = generation;
     c->bells = bells;
-    if ((err = cadre_socket_create(comm, on_sent, c, &c->socket, error)) !=
+    if ((err = cadre_channel_create(comm, on_sent, c, &c->channel, error)) !=
         CADRE_OK)
         goto fail;
-    c->nworkers = cadre_socket_peers(c->socket);
+    c->nworkers = cadre_channel_peers(c->channel);
     if ((c->workers = calloc((size_t)c->nworkers, sizeof *c->workers)) ==
         NULL) {
         err = cadre_error_set(error, CADRE_ENOMEM, "out of memory");
@@ -80,11 +80,11 @@ cadre_err cadre_crew_greet(struct cadre_crew *crew, uint32_t spin_us,
     for (int i = 0; i < crew->nworkers; i++) {
         hello.bell_base = crew->workers[i].bell;
         err = cadre_hello_encode(&hello, crew->generation,
-                                 cadre_socket_buffer(crew->socket, i));
+                                 cadre_channel_buffer(crew->channel, i));
         if (err != CADRE_OK)
             return cadre_error_set(error, err, "out of memory");
     }
-    return cadre_socket_flush(crew->socket, error);
+    return cadre_channel_flush(crew->channel, error);
 }
 
 /* From now on its death is noticed, if it is on this host. */
@@ -152,9 +152,9 @@ void cadre_crew_say_bye(struct cadre_crew *crew)
     for (int i = 0; i < crew->nworkers; i++) {
         if (!crew->workers[i].is_lost)
             cadre_bye_encode(crew->generation,
-                             cadre_socket_buffer(crew->socket, i));
+                             cadre_channel_buffer(crew->channel, i));
     }
-    cadre_socket_flush(crew->socket, NULL);
+    cadre_channel_flush(crew->channel, NULL);
 }
 
 cadre_err cadre_worker_learns(struct cadre_worker *worker, uint32_t id,

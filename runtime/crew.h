@@ -12,7 +12,7 @@
  * came through.
  *
  * A crew's life: create (door) -> greet: HELLO to every worker, WELCOME from
- * every worker -> work -> dismiss: BYE to every worker, the socket is freed,
+ * every worker -> work -> dismiss: BYE to every worker, the channel is freed,
  * which is local: nobody waits for a worker that has died.
  */
 #ifndef CADRE_RUNTIME_CREW_H
@@ -20,7 +20,7 @@
 
 #include "bell.h"
 #include "host.h"
-#include "socket.h"
+#include "channel.h"
 
 /* One process of a crew, seen from the controller. */
 struct cadre_worker {
@@ -37,7 +37,7 @@ struct cadre_worker {
 
 struct cadre_crew {
     struct cadre_crew *next;
-    struct cadre_socket *socket;
+    struct cadre_channel *channel;
     struct cadre_bells *bells; /* borrowed; NULL: none */
     uint32_t generation;
     bool is_resident; /* carved: goes back to the others when let go */

@@ -54,7 +54,7 @@ void cadre_engine_lose(struct cadre_engine *engine, struct cadre_crew *crew,
     worker->is_lost = true;
     /* One that still lives but cannot be trusted must not stay behind. */
     cadre_process_end(worker->watch);
-    cadre_socket_drop_peer(crew->socket, (int)(worker - crew->workers));
+    cadre_channel_drop_peer(crew->channel, (int)(worker - crew->workers));
     if (worker->team != NULL)
         engine->events->on_lost(worker);
 }
@@ -139,11 +139,11 @@ static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
     bool moved = false;
     int broken;
 
-    while (cadre_socket_receive(crew->socket, &message)) {
+    while (cadre_channel_receive(crew->channel, &message)) {
         on_message(e, crew, &message);
         moved = true;
     }
-    while ((broken = cadre_socket_take_broken(crew->socket)) >= 0) {
+    while ((broken = cadre_channel_take_broken(crew->channel)) >= 0) {
         cadre_log(CADRE_LOG_WARN, "a message to or from worker %d was lost",
                   broken);
         cadre_engine_lose(e, crew, &crew->workers[broken]);
@@ -208,7 +208,7 @@ static bool has_work(const struct cadre_engine *e)
 static bool is_busy(const struct cadre_engine *e)
 {
     for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
-        if (cadre_socket_is_busy(c->socket))
+        if (cadre_channel_is_busy(c->channel))
             return true;
     }
     return false;

@@ -71,7 +71,8 @@ static cadre_err introduce(struct team *t, const struct cadre_function *f,
 
 static cadre_err encode_batch(struct team *t, const struct cadre_action *a)
 {
-    struct cadre_buffer *buffer = cadre_socket_buffer(t->crew->socket, t->peer);
+    struct cadre_buffer *buffer =
+        cadre_channel_buffer(t->crew->channel, t->peer);
     struct cadre_job *job = job_of(a->job);
     struct cadre_msg_batch msg = {.job = a->job,
                                   .first = a->first,
@@ -95,8 +96,12 @@ static cadre_err encode_batch(struct team *t, const struct cadre_action *a)
 static void fail(struct cadre_job *job, uint64_t first, uint64_t count,
                  cadre_err err, const char *text)
 {
-    struct cadre_fault fault = {
-        .first = first, .count = count, .err = err, .text = text};
+    struct cadre_fault fault = {.first = first,
+                                .count = count,
+                                .err = err,
+                                .rank = -1,
+                                .host = "",
+                                .text = text};
 
     job->ops->failed(job, &fault);
 }
@@ -184,7 +189,7 @@ static void flush(struct cadre_farm *farm)
 
         if (i > 0 && crew == farm->teams[i - 1].crew)
             continue;
-        if (cadre_socket_flush(crew->socket, &error) != CADRE_OK)
+        if (cadre_channel_flush(crew->channel, &error) != CADRE_OK)
             cadre_log(CADRE_LOG_WARN, "%s", error.text);
     }
     while (farm->has_starved) {
@@ -221,6 +226,8 @@ static void take_failures(struct team *t, struct cadre_job *job,
                                     .count = 1,
                                     .err = (cadre_err)failure.err,
                                     .kind = failure.kind,
+                                    .rank = (int)failure.rank,
+                                    .host = worker_of(t)->process.host,
                                     .text = text};
 
         if (failure.row < msg->first || failure.row - msg->first >= msg->count)
@@ -259,7 +266,7 @@ static void take_results(struct team *t, const struct cadre_msg_results *msg)
         return;
     }
     job = job_of(msg->job);
-    err = job->ops->unpack(job, msg->first, msg->count, msg->outputs,
+    err = job->ops->unpack(job, 0, msg->first, msg->count, msg->outputs,
                            msg->outputs_len, &error);
     if (err != CADRE_OK)
         fail(job, msg->first, msg->count, err, error.text);
@@ -470,17 +477,17 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
  */
 
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
-                            uint64_t count, uint64_t chunk,
-                            uint64_t bytes_per_task, const uint64_t *bytes,
+                            const struct cadre_submission *how,
                             struct cadre_error *error)
 {
-    struct cadre_event event = {.type = CADRE_EV_SUBMIT,
-                                .submit = {.job = id_of(job),
-                                           .count = count,
-                                           .chunk = chunk,
-                                           .kind = job->function->id,
-                                           .bytes_per_task = bytes_per_task,
-                                           .bytes = bytes}};
+    struct cadre_event event = {
+        .type = CADRE_EV_SUBMIT,
+        .submit = {.job = id_of(job),
+                   .count = how->count,
+                   .chunk = how->chunk,
+                   .kind = job->function->id,
+                   .bytes_per_task = how->bytes_per_task,
+                   .bytes = how->bytes}};
     cadre_err err;
 
     if (farm->nalive == 0)

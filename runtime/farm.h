@@ -23,6 +23,8 @@ struct cadre_fault {
     uint64_t count;
     cadre_err err;
     int kind;         /* the function's own number */
+    int rank;         /* in the team; -1: none in particular */
+    const char *host; /* where it ran; "": nowhere */
     const char *text; /* with where it happened */
 };
 
@@ -31,9 +33,10 @@ struct cadre_job_ops {
     /* Append the arguments of tasks [first, first + count). CADRE_ENOMEM. */
     cadre_err (*pack)(struct cadre_job *job, uint64_t first, uint64_t count,
                       struct cadre_buffer *buffer);
-    /* Take the outputs of these tasks; an error makes them fail. */
-    cadre_err (*unpack)(struct cadre_job *job, uint64_t first, uint64_t count,
-                        const void *outputs, size_t len,
+    /* Take the outputs of these tasks from rank `rank` of the team that ran
+     * them; an error makes them fail. */
+    cadre_err (*unpack)(struct cadre_job *job, int rank, uint64_t first,
+                        uint64_t count, const void *outputs, size_t len,
                         struct cadre_error *error);
     /* These tasks failed (after unpack, if they ran). */
     void (*failed)(struct cadre_job *job, const struct cadre_fault *fault);
@@ -67,16 +70,21 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
  * NULL is allowed. */
 void cadre_farm_destroy(struct cadre_farm *farm);
 
-/* Queue `job` of `count` tasks (lent until done()). `bytes`: count + 1 running
- * totals, or NULL where each has `bytes_per_task`. Sends at once what can be
- * sent.
+/* How a job is to run. */
+struct cadre_submission {
+    uint64_t count; /* tasks */
+    uint64_t chunk; /* tasks sent together; 0: adaptive */
+    uint64_t bytes_per_task;
+    const uint64_t *bytes; /* or, where they differ, count + 1 running totals */
+};
+
+/* Queue `job` (lent until done()). Sends at once what can be sent.
  *
  * CADRE_ELOST   no worker is left.
  * CADRE_ENOMEM
  */
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
-                            uint64_t count, uint64_t chunk,
-                            uint64_t bytes_per_task, const uint64_t *bytes,
+                            const struct cadre_submission *how,
                             struct cadre_error *error);
 
 /* What was not sent is not to run: it fails with CADRE_ECANCELLED. */

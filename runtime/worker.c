@@ -71,7 +71,7 @@ struct failed_row {
 };
 
 struct worker {
-    struct cadre_socket *socket;
+    struct cadre_channel *channel;
     int rank;
     uint32_t generation;
     bool is_greeted;
@@ -203,7 +203,7 @@ static cadre_err encode_failures(struct worker *w, struct cadre_buffer *buffer,
 static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
                               uint64_t first, uint64_t elapsed_ns)
 {
-    struct cadre_buffer *buffer = cadre_socket_buffer(w->socket, 0);
+    struct cadre_buffer *buffer = cadre_channel_buffer(w->channel, 0);
     struct cadre_msg_results msg = {.job = job, .first = first};
     uint64_t count = cadre_rows_unflushed(k->rows);
     struct cadre_error error = {""};
@@ -224,7 +224,7 @@ static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
     forget_failures(w);
     if (__fpending(stdout) > 0)
         fflush(stdout);
-    return cadre_socket_flush(w->socket, &error);
+    return cadre_channel_flush(w->channel, &error);
 }
 
 /* --- batches ---------------------------------------------------------------
@@ -463,8 +463,8 @@ static cadre_err on_hello(struct worker *w, const struct cadre_frame *frame,
     welcome.pid_namespace = self.pid_namespace;
     welcome.has_bell = w->bells != NULL;
     err = cadre_welcome_encode(&welcome, w->generation,
-                               cadre_socket_buffer(w->socket, 0));
-    return err == CADRE_OK ? cadre_socket_flush(w->socket, error) : err;
+                               cadre_channel_buffer(w->channel, 0));
+    return err == CADRE_OK ? cadre_channel_flush(w->channel, error) : err;
 }
 
 static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
@@ -536,8 +536,8 @@ static bool sleep_at_bell(struct worker *w, struct patience *p,
     /* MPI_Improbe may look first and only then take from the transport what has
      * arrived, so that one look finds nothing. */
     for (int i = 0; i < LOOKS && !has_come; i++)
-        has_come = cadre_socket_receive(w->socket, message);
-    if (!has_come && !cadre_socket_is_busy(w->socket) &&
+        has_come = cadre_channel_receive(w->channel, message);
+    if (!has_come && !cadre_channel_is_busy(w->channel) &&
         cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
         p->empty = 0;
     cadre_bell_awake(w->bells, w->bell);
@@ -555,7 +555,7 @@ static bool rest(struct worker *w, struct patience *p,
     if (p->now_ns - p->since_ns < w->spin_ns) {
         if (p->empty > SPIN_FEW)
             sched_yield();
-    } else if (cadre_socket_is_busy(w->socket)) {
+    } else if (cadre_channel_is_busy(w->channel)) {
         nap(BUSY_NAP_US * US);
     } else if (w->bells == NULL) {
         nap(POLL_MS * MS);
@@ -571,7 +571,7 @@ static void next_message(struct worker *w, struct cadre_message *message)
 {
     struct patience p = {0};
 
-    while (!cadre_socket_receive(w->socket, message)) {
+    while (!cadre_channel_receive(w->channel, message)) {
         if (rest(w, &p, message))
             break;
     }
@@ -585,8 +585,8 @@ static void refuse(struct worker *w, cadre_err err,
 
     cadre_log(CADRE_LOG_WARN, "%s", error->text);
     if (cadre_refuse_encode(&msg, w->generation,
-                            cadre_socket_buffer(w->socket, 0)) == CADRE_OK)
-        cadre_socket_flush(w->socket, NULL);
+                            cadre_channel_buffer(w->channel, 0)) == CADRE_OK)
+        cadre_channel_flush(w->channel, NULL);
 }
 
 static void fini(struct worker *w)
@@ -598,7 +598,7 @@ static void fini(struct worker *w)
     free(w->functions);
     forget_failures(w);
     free(w->failures);
-    cadre_socket_destroy(w->socket, LINGER_MS);
+    cadre_channel_destroy(w->channel, LINGER_MS);
     cadre_bells_destroy(w->bells);
     if (w->self != MPI_COMM_NULL)
         MPI_Comm_free(&w->self);
@@ -612,7 +612,7 @@ cadre_err cadre_worker_run(MPI_Comm comm, int rank, struct cadre_error *error)
 
     w.spin_ns = MS;
     w.task_pointer = &w.task;
-    if ((err = cadre_socket_create(comm, on_sent, &w, &w.socket, error)) !=
+    if ((err = cadre_channel_create(comm, on_sent, &w, &w.channel, error)) !=
         CADRE_OK)
         return err;
     result = cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &w.self),

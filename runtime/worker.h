@@ -9,7 +9,7 @@
 #define CADRE_RUNTIME_WORKER_H
 
 #include "host.h"
-#include "socket.h"
+#include "channel.h"
 
 /* Watch over `controller`, if it is on this host: when it has ended, this
  * process gets a moment to end by itself and then is ended. */

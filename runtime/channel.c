@@ -1,10 +1,10 @@
-/* socket.c - frames over an intercommunicator: Isend out, Improbe in.
+/* channel.c - frames over an intercommunicator: Isend out, Improbe in.
  *
  * Each outgoing message sits with its request in a `struct outgoing`; those
  * that are done give their buffer to the next. One incoming message at a time
  * is received into one buffer that grows to the largest.
  */
-#include "socket.h"
+#include "channel.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct outgoing {
     struct cadre_buffer buffer;
 };
 
-struct cadre_socket {
+struct cadre_channel {
     MPI_Comm comm;
     MPI_Datatype unit; /* CADRE_FRAME_ALIGN bytes */
     int npeers;
@@ -77,7 +77,7 @@ static void free_list(struct outgoing *o)
 }
 
 /* Give the buffer of a message that has left to the next one. */
-static void recycle(struct cadre_socket *s, struct outgoing *o)
+static void recycle(struct cadre_channel *s, struct outgoing *o)
 {
     if (o->buffer.capacity > SPARE_BYTES)
         cadre_buffer_fini(&o->buffer);
@@ -87,7 +87,7 @@ static void recycle(struct cadre_socket *s, struct outgoing *o)
 }
 
 /* Take messages that have left off the list; the others keep their order. */
-static void complete_sends(struct cadre_socket *s)
+static void complete_sends(struct cadre_channel *s)
 {
     struct outgoing **at = &s->sending;
 
@@ -113,7 +113,7 @@ static void complete_sends(struct cadre_socket *s)
 
 /* What has not left after `linger_ms` is left to MPI: its memory is not freed,
  * for MPI may still read it. */
-static void linger(struct cadre_socket *s, double linger_ms)
+static void linger(struct cadre_channel *s, double linger_ms)
 {
     double deadline = now_ms() + linger_ms;
 
@@ -129,27 +129,27 @@ static void linger(struct cadre_socket *s, double linger_ms)
     }
 }
 
-void cadre_socket_destroy(struct cadre_socket *socket, double linger_ms)
+void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms)
 {
-    if (socket == NULL)
+    if (channel == NULL)
         return;
-    linger(socket, linger_ms);
-    for (int i = 0; i < socket->npeers && socket->open != NULL; i++)
-        cadre_buffer_fini(&socket->open[i]);
-    free_list(socket->spare);
-    cadre_buffer_fini(&socket->incoming);
-    free(socket->open);
-    free(socket->filled);
-    free(socket->is_filled);
-    free(socket->is_broken);
-    if (socket->unit != MPI_DATATYPE_NULL)
-        MPI_Type_free(&socket->unit);
-    if (socket->comm != MPI_COMM_NULL)
-        MPI_Comm_free(&socket->comm);
-    free(socket);
+    linger(channel, linger_ms);
+    for (int i = 0; i < channel->npeers && channel->open != NULL; i++)
+        cadre_buffer_fini(&channel->open[i]);
+    free_list(channel->spare);
+    cadre_buffer_fini(&channel->incoming);
+    free(channel->open);
+    free(channel->filled);
+    free(channel->is_filled);
+    free(channel->is_broken);
+    if (channel->unit != MPI_DATATYPE_NULL)
+        MPI_Type_free(&channel->unit);
+    if (channel->comm != MPI_COMM_NULL)
+        MPI_Comm_free(&channel->comm);
+    free(channel);
 }
 
-static cadre_err prepare(struct cadre_socket *s, struct cadre_error *error)
+static cadre_err prepare(struct cadre_channel *s, struct cadre_error *error)
 {
     cadre_err err;
 
@@ -174,11 +174,11 @@ static cadre_err prepare(struct cadre_socket *s, struct cadre_error *error)
     return CADRE_OK;
 }
 
-cadre_err cadre_socket_create(MPI_Comm comm, cadre_sent_fn sent, void *user,
-                              struct cadre_socket **socket,
-                              struct cadre_error *error)
+cadre_err cadre_channel_create(MPI_Comm comm, cadre_sent_fn sent, void *user,
+                               struct cadre_channel **channel,
+                               struct cadre_error *error)
 {
-    struct cadre_socket *s;
+    struct cadre_channel *s;
     cadre_err err;
 
     if ((s = calloc(1, sizeof *s)) == NULL)
@@ -191,29 +191,30 @@ cadre_err cadre_socket_create(MPI_Comm comm, cadre_sent_fn sent, void *user,
     s->sending_end = &s->sending;
     if ((err = prepare(s, error)) != CADRE_OK) {
         s->comm = MPI_COMM_NULL; /* on failure it stays the caller's */
-        cadre_socket_destroy(s, 0);
+        cadre_channel_destroy(s, 0);
         return err;
     }
-    *socket = s;
+    *channel = s;
     return CADRE_OK;
 }
 
-int cadre_socket_peers(const struct cadre_socket *socket)
+int cadre_channel_peers(const struct cadre_channel *channel)
 {
-    return socket->npeers;
+    return channel->npeers;
 }
 
-struct cadre_buffer *cadre_socket_buffer(struct cadre_socket *socket, int peer)
+struct cadre_buffer *cadre_channel_buffer(struct cadre_channel *channel,
+                                          int peer)
 {
-    assert(peer >= 0 && peer < socket->npeers);
-    if (!socket->is_filled[peer]) {
-        socket->is_filled[peer] = true;
-        socket->filled[socket->nfilled++] = peer;
+    assert(peer >= 0 && peer < channel->npeers);
+    if (!channel->is_filled[peer]) {
+        channel->is_filled[peer] = true;
+        channel->filled[channel->nfilled++] = peer;
     }
-    return &socket->open[peer];
+    return &channel->open[peer];
 }
 
-static struct outgoing *take_outgoing(struct cadre_socket *s)
+static struct outgoing *take_outgoing(struct cadre_channel *s)
 {
     struct outgoing *o = s->spare;
 
@@ -224,18 +225,18 @@ static struct outgoing *take_outgoing(struct cadre_socket *s)
     return o;
 }
 
-static void note_broken(struct cadre_socket *s, int peer)
+static void note_broken(struct cadre_channel *s, int peer)
 {
     s->nbroken += !s->is_broken[peer];
     s->is_broken[peer] = true;
 }
 
-int cadre_socket_take_broken(struct cadre_socket *socket)
+int cadre_channel_take_broken(struct cadre_channel *channel)
 {
-    for (int i = 0; socket->nbroken > 0 && i < socket->npeers; i++) {
-        if (socket->is_broken[i]) {
-            socket->is_broken[i] = false;
-            socket->nbroken--;
+    for (int i = 0; channel->nbroken > 0 && i < channel->npeers; i++) {
+        if (channel->is_broken[i]) {
+            channel->is_broken[i] = false;
+            channel->nbroken--;
             return i;
         }
     }
@@ -243,7 +244,7 @@ int cadre_socket_take_broken(struct cadre_socket *socket)
 }
 
 /* Give up receiving; MPI may still write to the memory, so it is left. */
-static void abandon_receive(struct cadre_socket *s)
+static void abandon_receive(struct cadre_channel *s)
 {
     MPI_Cancel(&s->receiving);
     MPI_Request_free(&s->receiving);
@@ -251,9 +252,9 @@ static void abandon_receive(struct cadre_socket *s)
     s->incoming = (struct cadre_buffer){0};
 }
 
-void cadre_socket_drop_peer(struct cadre_socket *socket, int peer)
+void cadre_channel_drop_peer(struct cadre_channel *channel, int peer)
 {
-    struct outgoing **at = &socket->sending;
+    struct outgoing **at = &channel->sending;
 
     while (*at != NULL) {
         struct outgoing *o = *at;
@@ -266,14 +267,15 @@ void cadre_socket_drop_peer(struct cadre_socket *socket, int peer)
             at = &o->next;
         }
     }
-    socket->sending_end = at;
-    socket->open[peer].len = 0;
-    if (socket->receiving != MPI_REQUEST_NULL && socket->receiving_from == peer)
-        abandon_receive(socket);
+    channel->sending_end = at;
+    channel->open[peer].len = 0;
+    if (channel->receiving != MPI_REQUEST_NULL &&
+        channel->receiving_from == peer)
+        abandon_receive(channel);
 }
 
 /* Send what stands in the open buffer of `peer` and leave an empty one. */
-static cadre_err send_open(struct cadre_socket *s, int peer,
+static cadre_err send_open(struct cadre_channel *s, int peer,
                            struct cadre_error *error)
 {
     struct cadre_buffer *open = &s->open[peer];
@@ -307,31 +309,31 @@ static cadre_err send_open(struct cadre_socket *s, int peer,
     return CADRE_OK;
 }
 
-cadre_err cadre_socket_flush(struct cadre_socket *socket,
-                             struct cadre_error *error)
+cadre_err cadre_channel_flush(struct cadre_channel *channel,
+                              struct cadre_error *error)
 {
     cadre_err result = CADRE_OK;
 
-    while (socket->nfilled > 0) {
-        int peer = socket->filled[socket->nfilled - 1];
+    while (channel->nfilled > 0) {
+        int peer = channel->filled[channel->nfilled - 1];
         cadre_err err = CADRE_OK;
 
-        if (socket->open[peer].len > 0)
-            err = send_open(socket, peer, error);
+        if (channel->open[peer].len > 0)
+            err = send_open(channel, peer, error);
         if (err == CADRE_ENOMEM)
             return err;
         if (err != CADRE_OK) {
-            note_broken(socket, peer);
+            note_broken(channel, peer);
             result = err;
         }
-        socket->is_filled[peer] = false;
-        socket->nfilled--;
+        channel->is_filled[peer] = false;
+        channel->nfilled--;
     }
     return result;
 }
 
 /* Look for a message; if one has arrived, start to receive it. */
-static bool begin_receive(struct cadre_socket *s)
+static bool begin_receive(struct cadre_channel *s)
 {
     MPI_Message matched;
     MPI_Status status;
@@ -357,29 +359,30 @@ static bool begin_receive(struct cadre_socket *s)
                       &s->receiving) == MPI_SUCCESS;
 }
 
-bool cadre_socket_receive(struct cadre_socket *socket,
-                          struct cadre_message *message)
+bool cadre_channel_receive(struct cadre_channel *channel,
+                           struct cadre_message *message)
 {
     int done = 0;
 
-    if (socket->sending != NULL)
-        complete_sends(socket);
-    if (socket->receiving == MPI_REQUEST_NULL && !begin_receive(socket))
+    if (channel->sending != NULL)
+        complete_sends(channel);
+    if (channel->receiving == MPI_REQUEST_NULL && !begin_receive(channel))
         return false;
-    if (MPI_Test(&socket->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
-        socket->receiving = MPI_REQUEST_NULL; /* it died while sending */
-        note_broken(socket, socket->receiving_from);
+    if (MPI_Test(&channel->receiving, &done, MPI_STATUS_IGNORE) !=
+        MPI_SUCCESS) {
+        channel->receiving = MPI_REQUEST_NULL; /* it died while sending */
+        note_broken(channel, channel->receiving_from);
         return false;
     }
     if (!done)
         return false;
-    *message = (struct cadre_message){.peer = socket->receiving_from,
-                                      .data = socket->incoming.data,
-                                      .len = socket->receiving_len};
+    *message = (struct cadre_message){.peer = channel->receiving_from,
+                                      .data = channel->incoming.data,
+                                      .len = channel->receiving_len};
     return true;
 }
 
-bool cadre_socket_is_busy(const struct cadre_socket *socket)
+bool cadre_channel_is_busy(const struct cadre_channel *channel)
 {
-    return socket->sending != NULL || socket->receiving != MPI_REQUEST_NULL;
+    return channel->sending != NULL || channel->receiving != MPI_REQUEST_NULL;
 }
