@@ -152,15 +152,17 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
  * ------------------------------------------------------------------- */
 
 /* A worker's whole life. */
-static cadre_err work(MPI_Comm comm, int rank)
+static cadre_err work(MPI_Comm comm, MPI_Comm crew)
 {
     struct cadre_error error = {""};
     char role[32];
     cadre_err err;
+    int rank;
 
+    MPI_Comm_rank(crew, &rank);
     snprintf(role, sizeof role, "worker %d", rank);
     cadre_log_role(role);
-    err = cadre_worker_run(comm, rank, &error);
+    err = cadre_worker_run(comm, crew, &error);
     fflush(stdout);
     fflush(stderr);
     return err == CADRE_OK ? err : cadre_error_publish(&error, err);
@@ -201,17 +203,23 @@ static cadre_err take_residents(MPI_Comm inter, struct cadre_error *error)
 static cadre_err take_part(MPI_Comm comm, bool keep_environment,
                            struct cadre_error *error)
 {
-    MPI_Comm inter = MPI_COMM_NULL;
+    MPI_Comm inter = MPI_COMM_NULL, side = MPI_COMM_NULL;
     int rank, size, thread_level;
     cadre_err err = CADRE_OK;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
     MPI_Query_thread(&thread_level);
-    if (size > 1 && (err = cadre_crew_carve(comm, &inter, error)) != CADRE_OK)
+    if (size > 1 &&
+        (err = cadre_crew_carve(comm, &inter, &side, error)) != CADRE_OK)
         return err;
-    if (rank > 0)
-        return work(inter, rank - 1);
+    if (rank > 0) {
+        err = work(inter, side);
+        MPI_Comm_free(&side);
+        return err;
+    }
+    if (side != MPI_COMM_NULL)
+        MPI_Comm_free(&side);
     if ((err = become_controller(thread_level, keep_environment, error)) ==
             CADRE_OK &&
         size > 1)
@@ -231,13 +239,11 @@ static bool has_parent(void)
 static _Noreturn void work_and_leave(void)
 {
     MPI_Comm parent;
-    int rank;
     cadre_err err = CADRE_EMPI;
 
     MPI_Comm_get_parent(&parent);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     if (parent != MPI_COMM_NULL)
-        err = work(parent, rank);
+        err = work(parent, MPI_COMM_WORLD);
     finalize_mpi(err == CADRE_OK ? 0 : 1, FINALIZE_S);
     exit(err == CADRE_OK ? 0 : 1);
 }

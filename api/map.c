@@ -441,8 +441,7 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
 /* How many tasks should wait for the workers: what they do in AHEAD_MS. */
 static uint64_t wanted_rows(struct run *r)
 {
-    uint64_t least =
-        (uint64_t)cadre_farm_workers(r->farm) * ROWS_PER_WORKER + 1;
+    uint64_t least = (uint64_t)cadre_farm_teams(r->farm) * ROWS_PER_WORKER + 1;
     uint64_t elapsed = cadre_now_ns() - r->start_ns + 1;
     double wanted =
         (double)r->ended * (double)(AHEAD_MS * MS) / (double)elapsed;

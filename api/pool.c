@@ -75,8 +75,7 @@ static cadre_err create(const struct cadre_pool_options *o,
         (err = cadre_engine_current(&engine, error)) != CADRE_OK)
         return err;
     residents = options.only_spawned ? 0 : free_residents(engine);
-    if ((err = count_workers(o, residents, &options.workers, error)) !=
-        CADRE_OK)
+    if ((err = count_workers(o, residents, &options.teams, error)) != CADRE_OK)
         return err;
     if (o->worker_program != NULL &&
         (err = cadre_program_find(o->worker_program, &program, error)) !=
@@ -158,7 +157,7 @@ int cadre_pool_workers(const struct cadre_pool *pool)
     int n;
 
     cadre_engine_lock(e);
-    n = cadre_farm_workers(pool->farm);
+    n = cadre_farm_teams(pool->farm);
     cadre_engine_unlock(e);
     return n;
 }

@@ -18,6 +18,8 @@
 struct bell {
     _Alignas(64) _Atomic uint32_t rung; /* counts the rings; the futex */
     _Atomic uint32_t is_sleeping;       /* somebody wants to be rung */
+    _Atomic uint64_t begun;             /* batch << 32 | tasks */
+    _Atomic uint32_t cancelled;         /* batch; 0: none */
 };
 
 struct cadre_bells {
@@ -133,4 +135,43 @@ void cadre_bell_awake(struct cadre_bells *bells, uint32_t index)
 {
     atomic_store_explicit(&bells->bell[index].is_sleeping, 0,
                           memory_order_relaxed);
+}
+
+/* --- the board ------------------------------------------------------------ */
+
+void cadre_board_begin(struct cadre_bells *bells, uint32_t index,
+                       struct cadre_begun begun)
+{
+    atomic_store_explicit(&bells->bell[index].begun,
+                          (uint64_t)begun.batch << 32 | begun.tasks,
+                          memory_order_relaxed);
+}
+
+struct cadre_begun cadre_board_begun(const struct cadre_bells *bells,
+                                     uint32_t index)
+{
+    uint64_t b =
+        atomic_load_explicit(&bells->bell[index].begun, memory_order_relaxed);
+
+    return (struct cadre_begun){.batch = (uint32_t)(b >> 32),
+                                .tasks = (uint32_t)b};
+}
+
+void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,
+                        uint32_t batch)
+{
+    atomic_store(&bells->bell[index].cancelled, batch);
+}
+
+bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
+                              uint32_t batch)
+{
+    return atomic_load_explicit(&bells->bell[index].cancelled,
+                                memory_order_relaxed) == batch;
+}
+
+void cadre_board_clear(struct cadre_bells *bells, uint32_t index)
+{
+    atomic_store(&bells->bell[index].begun, 0);
+    atomic_store(&bells->bell[index].cancelled, 0);
 }

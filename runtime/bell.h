@@ -1,4 +1,5 @@
-/* bell.h - wakes a sleeping process of the same host at once.
+/* bell.h - wakes a sleeping process of the same host at once; and a board where
+ * it can be seen what each is doing.
  *
  * A set of bells lies in memory shared by a controller (who creates it) and its
  * workers. Whoever has nothing to do sleeps at its own bell; whoever has sent
@@ -55,5 +56,33 @@ bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
 
 /* No longer asleep: ringing is free again. */
 void cadre_bell_awake(struct cadre_bells *bells, uint32_t index);
+
+/* Beside each bell is a board on which its worker writes what it does, so that
+ * the controller can read it at any time, even after the worker's death. */
+
+/* What a worker has begun. */
+struct cadre_begun {
+    uint32_t batch; /* batches, since it was greeted; the last one runs */
+    uint32_t tasks; /* of that batch (at most 2^32 - 1 are counted) */
+};
+
+/* The worker: task number `tasks` of batch number `batch` begins; both count
+ * from 1. */
+void cadre_board_begin(struct cadre_bells *bells, uint32_t index,
+                       struct cadre_begun begun);
+
+/* The controller: what has begun; zeros before the first. */
+struct cadre_begun cadre_board_begun(const struct cadre_bells *bells,
+                                     uint32_t index);
+
+/* The controller: batch number `batch` is cancelled, though it runs. The
+ * worker: is it? */
+void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,
+                        uint32_t batch);
+bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
+                              uint32_t batch);
+
+/* The controller: this bell and board get another owner. */
+void cadre_board_clear(struct cadre_bells *bells, uint32_t index);
 
 #endif

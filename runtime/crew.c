@@ -130,7 +130,7 @@ cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
 
     if ((err = cadre_refuse_decode(frame, &msg, error)) != CADRE_OK)
         return err;
-    crew->refused = msg.err > CADRE_OK && msg.err <= CADRE_ECANCELLED
+    crew->refused = msg.err > CADRE_OK && msg.err <= CADRE_ERR_LAST
                         ? (cadre_err)msg.err
                         : CADRE_EPROTO;
     cadre_error_set(&crew->refusal, crew->refused, "worker %d refuses: %s",

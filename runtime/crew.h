@@ -30,6 +30,7 @@ struct cadre_worker {
     bool has_bell;                /* it can be woken */
     int watch;                    /* cadre_process_watch(); -1: not near */
     uint32_t bell;
+    uint32_t batches;    /* that it was sent */
     void *team;          /* the farm's, while it works for one; else NULL */
     uint64_t *functions; /* set of function ids it has been told */
     uint32_t functions_max;
@@ -41,6 +42,7 @@ struct cadre_crew {
     struct cadre_bells *bells; /* borrowed; NULL: none */
     uint32_t generation;
     bool is_resident; /* carved: goes back to the others when let go */
+    bool is_unused;   /* to be dismissed */
     int nworkers;
     struct cadre_worker *workers;
     cadre_err refused; /* a worker cannot work with this controller ... */
@@ -90,9 +92,10 @@ void cadre_crew_end_strays(const char *token);
  * whose. */
 bool cadre_crew_is_spawned(struct cadre_process *controller);
 
-/* The intercommunicator between rank 0 of `comm` and all its other ranks.
- * **Collective** over `comm`, which is not kept. */
-cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter,
+/* The intercommunicator between rank 0 of `comm` and all its other ranks, and
+ * `*side`, a communicator of those (on rank 0: of it alone). **Collective**
+ * over `comm`, which is not kept. */
+cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter, MPI_Comm *side,
                            struct cadre_error *error);
 
 /* A crew behind `comm` (taken). Bells [bell_base, bell_base + workers) are its

@@ -408,21 +408,19 @@ bool cadre_crew_is_spawned(struct cadre_process *controller)
     return true;
 }
 
-cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter,
+cadre_err cadre_crew_carve(MPI_Comm comm, MPI_Comm *inter, MPI_Comm *side,
                            struct cadre_error *error)
 {
-    MPI_Comm side = MPI_COMM_NULL;
     cadre_err err;
     int rank;
 
+    *side = MPI_COMM_NULL;
     MPI_Comm_rank(comm, &rank);
-    err = cadre_mpi_err(MPI_Comm_split(comm, rank == 0 ? 0 : 1, rank, &side),
+    err = cadre_mpi_err(MPI_Comm_split(comm, rank == 0 ? 0 : 1, rank, side),
                         "split of the world", error);
     if (err == CADRE_OK)
         err = cadre_mpi_err(
-            MPI_Intercomm_create(side, 0, comm, rank == 0 ? 1 : 0, 77, inter),
+            MPI_Intercomm_create(*side, 0, comm, rank == 0 ? 1 : 0, 77, inter),
             "intercommunicator", error);
-    if (side != MPI_COMM_NULL)
-        MPI_Comm_free(&side);
     return err;
 }

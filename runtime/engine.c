@@ -93,10 +93,22 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
         if (w->team != NULL)
             e->events->on_results(w, frame);
         return CADRE_OK;
+    case CADRE_FRAME_READY:
+        if (w->team != NULL)
+            e->events->on_ready(w, frame);
+        return CADRE_OK;
+    case CADRE_FRAME_NEWS:
+        if (w->team != NULL)
+            e->events->on_news(w, frame);
+        return CADRE_OK;
     case CADRE_FRAME_HELLO:
     case CADRE_FRAME_FUNCTION:
     case CADRE_FRAME_BATCH:
     case CADRE_FRAME_BYE:
+    case CADRE_FRAME_TEAM:
+    case CADRE_FRAME_INIT:
+    case CADRE_FRAME_DISBAND:
+    case CADRE_FRAME_CLOSE:
         break;
     }
     return cadre_error_set(error, CADRE_EPROTO,
@@ -164,12 +176,15 @@ static void check_workers(struct cadre_engine *e)
                 cadre_engine_lose(e, c, w);
         }
     }
+    e->events->on_check(e, cadre_now_ns());
 }
 
 static bool progress(struct cadre_engine *e)
 {
     bool moved = false;
 
+    if (e->has_unused)
+        cadre_engine_reap(e);
     for (struct cadre_crew *c = e->crews; c != NULL; c = c->next)
         moved |= poll_crew(e, c);
     return moved;
@@ -489,6 +504,8 @@ static uint32_t take_bells(struct cadre_engine *e, int count)
             uint32_t base = i + 1 - (uint32_t)count;
 
             memset(&e->bell_used[base], 1, (size_t)count);
+            for (uint32_t k = base; k <= i; k++)
+                cadre_board_clear(e->bells, k);
             return base;
         }
     }
@@ -590,6 +607,39 @@ void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew)
     give_bells_back(engine, crew);
     cadre_crew_destroy(crew, LINGER_MS);
     look_for_bells(engine);
+}
+
+void cadre_engine_tidy(struct cadre_engine *engine, struct cadre_crew *crew)
+{
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (crew->workers[i].team != NULL)
+            return;
+    }
+    if (crew->is_resident)
+        return;
+    crew->is_unused = true;
+    engine->has_unused = true;
+    cadre_engine_wake(engine);
+}
+
+void cadre_engine_reap(struct cadre_engine *engine)
+{
+    struct cadre_crew **at = &engine->crews;
+
+    engine->has_unused = false;
+    while (*at != NULL) {
+        if ((*at)->is_unused)
+            cadre_engine_dismiss(engine, *at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+void cadre_engine_wake(struct cadre_engine *engine)
+{
+    pthread_cond_broadcast(&engine->changed);
+    if (engine->bells != NULL)
+        cadre_bell_ring(engine->bells, 0);
 }
 
 void cadre_engine_destroy(struct cadre_engine *engine)

@@ -22,12 +22,20 @@
 
 #include <pthread.h>
 
+struct cadre_engine;
+
 /* Whom the engine tells what happens to a worker: the owner of its team. Called
  * under the lock. */
 struct cadre_engine_events {
     void (*on_results)(struct cadre_worker *worker,
                        const struct cadre_frame *frame);
+    void (*on_ready)(struct cadre_worker *worker,
+                     const struct cadre_frame *frame);
+    void (*on_news)(struct cadre_worker *worker,
+                    const struct cadre_frame *frame);
     void (*on_lost)(struct cadre_worker *worker); /* it is gone */
+    void (*on_check)(struct cadre_engine *engine, uint64_t now_ns); /* now and
+                                                                       then */
 };
 
 struct cadre_engine {
@@ -43,7 +51,10 @@ struct cadre_engine {
 
     struct cadre_bells *bells; /* NULL: polling only */
     uint8_t bell_used[CADRE_BELLS_MAX];
-    uint32_t last_generation;
+    uint32_t last_generation, last_object, last_team; /* numbers given out */
+    struct cadre_farm *farms;                         /* farm.c's list */
+    bool has_free_residents; /* some may have become free */
+    bool has_unused;         /* a crew is to be dismissed */
     struct cadre_crew *crews;
     bool all_have_bells; /* every worker can wake us */
     const struct cadre_engine_events *events;
@@ -97,6 +108,14 @@ void cadre_engine_remove_sched(struct cadre_engine *engine,
 cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
                                 uint64_t deadline_ns, struct cadre_crew **crew,
                                 struct cadre_error *error);
+
+/* If no worker of `crew`, a spawned one, has a team, it is dismissed soon: at
+ * once by reap(), which must not be called from an event. */
+void cadre_engine_tidy(struct cadre_engine *engine, struct cadre_crew *crew);
+void cadre_engine_reap(struct cadre_engine *engine);
+
+/* Something changed that no message tells of: let waiting threads look. */
+void cadre_engine_wake(struct cadre_engine *engine);
 
 /* Say BYE to the crew and forget it. */
 void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew);

@@ -10,7 +10,10 @@
 
 #include <stddef.h>
 
-enum { CADRE_ERROR_TEXT_MAX = 512 };
+enum {
+    CADRE_ERROR_TEXT_MAX = 512,
+    CADRE_ERR_LAST = CADRE_ECANCELLED /* the highest number */
+};
 
 struct cadre_error {
     char text[CADRE_ERROR_TEXT_MAX]; /* one line, no newline at the end */

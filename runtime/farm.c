@@ -1,10 +1,10 @@
 /* farm.c - the controller's side of a task's life.
  *
- *     submit -> sched: SUBMIT ---> SEND ---> FUNCTION?, BATCH -> worker
- *     worker -> RESULTS -> sched: RESULTS -> SEND ... , JOB_DONE -> job done
- *     worker gone -> sched: TEAM_LOST ---> DROP -> job failed, JOB_DONE
+ *     submit -> sched: SUBMIT ---> SEND ---> FUNCTION?, BATCH -> each member
+ *     each member -> RESULTS; all have -> sched: RESULTS -> SEND ... , JOB_DONE
+ *     a member gone -> sched: TEAM_LOST ---> DROP -> job failed, JOB_DONE
  */
-#include "farm.h"
+#include "farm_internal.h"
 
 #include "log.h"
 
@@ -12,33 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A worker that works for this farm. */
-struct team {
-    struct cadre_farm *farm;
-    struct cadre_crew *crew;
-    int peer;
-    cadre_team_id id; /* index + 1 */
-    bool is_alive;
-    bool is_starved; /* memory for its tasks is wanting */
-};
-
-struct cadre_farm {
-    struct cadre_engine *engine;
-    struct cadre_sched *sched;
-    struct cadre_crew *own_crew; /* spawned for this farm; NULL: none */
-    struct team *teams;
-    int nteams;
-    int nalive;
-    bool has_starved;
-    uint64_t njobs;      /* submitted and not done */
-    char last_lost[160]; /* what became of the worker lost last */
-};
-
-static struct cadre_worker *worker_of(const struct team *team)
-{
-    return &team->crew->workers[team->peer];
-}
+#include <string.h>
 
 static struct cadre_job *job_of(cadre_job_id id)
 {
@@ -52,9 +26,8 @@ static cadre_job_id id_of(const struct cadre_job *job)
 
 /* --- doing what the scheduler decided ------------------------------------- */
 
-/* Tell the worker what function number `f` is, before it is first used. */
-static cadre_err introduce(struct team *t, const struct cadre_function *f,
-                           struct cadre_buffer *buffer)
+cadre_err cadre_farm_introduce(struct cadre_crew *crew, int peer,
+                               const struct cadre_function *f)
 {
     struct cadre_msg_function msg = {.id = f->id,
                                      .library = f->library,
@@ -62,27 +35,31 @@ static cadre_err introduce(struct team *t, const struct cadre_function *f,
                                      .written = f->written,
                                      .expanded = f->expanded};
     bool knew;
-    cadre_err err = cadre_worker_learns(worker_of(t), f->id, &knew);
+    cadre_err err = cadre_worker_learns(&crew->workers[peer], f->id, &knew);
 
     if (err != CADRE_OK || knew)
         return err;
-    return cadre_function_encode(&msg, t->crew->generation, buffer);
+    return cadre_function_encode(&msg, crew->generation,
+                                 cadre_channel_buffer(crew->channel, peer));
 }
 
-static cadre_err encode_batch(struct team *t, const struct cadre_action *a)
+static cadre_err encode_batch(const struct member *m,
+                              const struct cadre_action *a)
 {
     struct cadre_buffer *buffer =
-        cadre_channel_buffer(t->crew->channel, t->peer);
+        cadre_channel_buffer(m->crew->channel, m->peer);
     struct cadre_job *job = job_of(a->job);
     struct cadre_msg_batch msg = {.job = a->job,
                                   .first = a->first,
                                   .count = a->count,
-                                  .function = job->function->id};
+                                  .function = job->function->id,
+                                  .team = m->team->number};
     size_t mark;
     cadre_err err;
 
-    if ((err = introduce(t, job->function, buffer)) != CADRE_OK ||
-        (err = cadre_batch_begin(&msg, t->crew->generation, buffer, &mark)) !=
+    if ((err = cadre_farm_introduce(m->crew, m->peer, job->function)) !=
+            CADRE_OK ||
+        (err = cadre_batch_begin(&msg, m->crew->generation, buffer, &mark)) !=
             CADRE_OK)
         return err;
     err = job->ops->pack(job, a->first, a->count, buffer);
@@ -90,6 +67,8 @@ static cadre_err encode_batch(struct team *t, const struct cadre_action *a)
         err = cadre_batch_end(buffer, mark);
     if (err != CADRE_OK)
         cadre_frame_abort(buffer, mark);
+    else
+        cadre_member_worker(m)->batches++;
     return err;
 }
 
@@ -106,18 +85,25 @@ static void fail(struct cadre_job *job, uint64_t first, uint64_t count,
     job->ops->failed(job, &fault);
 }
 
-/* Where memory for a batch is wanting, the worker is given up with all it
- * holds: its tasks fail and nothing waits for ever. */
+/* Where memory for a batch is wanting, the team is given up with all it holds:
+ * its tasks fail and nothing waits for ever. */
 static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
 {
-    struct team *t = &farm->teams[a->team - 1];
+    struct team *t = farm->teams[a->team - 1];
+    struct sent batch = {
+        .job = job_of(a->job), .first = a->first, .count = a->count};
+    cadre_err err;
 
     if (t->is_starved)
         return;
-    if (encode_batch(t, a) != CADRE_OK) {
+    if ((err = cadre_farm_team_reserve_batch(t)) == CADRE_OK)
+        cadre_farm_team_push_batch(t, batch);
+    for (int i = 0; i < t->size && err == CADRE_OK; i++)
+        err = encode_batch(&t->members[i], a);
+    if (err != CADRE_OK) {
         cadre_log(CADRE_LOG_ERROR,
-                  "out of memory: worker %d is given up with its tasks",
-                  t->peer);
+                  "out of memory: team %d is given up with its tasks",
+                  (int)t->id - 1);
         t->is_starved = true;
         farm->has_starved = true;
     }
@@ -125,14 +111,29 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
 
 static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
 {
-    char text[256];
+    uint64_t first = a->first, end = a->first + a->count, count;
+    struct cadre_job *job = job_of(a->job);
+    cadre_err err = a->err;
+    char text[CADRE_ERROR_TEXT_MAX];
 
-    if (a->err == CADRE_ELOST)
+    if (err == CADRE_ELOST)
         snprintf(text, sizeof text, "%s while it had this task",
                  farm->last_lost);
-    else
+    else if ((err = farm->broken) != CADRE_OK)
+        snprintf(text, sizeof text, "%s", farm->cause.text);
+    else {
+        err = CADRE_ECANCELLED;
         snprintf(text, sizeof text, "cancelled before it ran");
-    fail(job_of(a->job), a->first, a->count, a->err, text);
+    }
+    if (a->team == 0) {
+        fail(job, first, a->count, err, text);
+        return;
+    }
+    /* What has failed on one rank is known to the job. */
+    for (; cadre_farm_team_next_unfailed(farm->teams[a->team - 1], job, &first,
+                                         end, &count);
+         first += count)
+        fail(job, first, count, err, text);
 }
 
 static void do_job_done(struct cadre_farm *farm, const struct cadre_action *a)
@@ -160,13 +161,13 @@ static void do_actions(struct cadre_farm *farm,
             do_job_done(farm, a);
             break;
         case CADRE_ACT_TEAM_OUT:
+            cadre_farm_team_release(farm->teams[a->team - 1]);
             break;
         }
     }
 }
 
-/* Let the scheduler take `event` and do what it says. */
-static cadre_err step(struct cadre_farm *farm, struct cadre_event *event)
+cadre_err cadre_farm_step(struct cadre_farm *farm, struct cadre_event *event)
 {
     struct cadre_actions actions;
     cadre_err err;
@@ -178,45 +179,50 @@ static cadre_err step(struct cadre_farm *farm, struct cadre_event *event)
     return CADRE_OK;
 }
 
-/* Send what step() has encoded. The engine loses a peer that cannot be sent to.
- */
-static void flush(struct cadre_farm *farm)
+/* Teams whose processes are for one task get no second one. */
+static void retire_fresh(struct cadre_farm *farm)
 {
-    struct cadre_error error = {""};
+    for (uint32_t i = 0; farm->options.is_fresh && i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
 
-    for (int i = 0; i < farm->nteams; i++) {
-        struct cadre_crew *crew = farm->teams[i].crew;
-
-        if (i > 0 && crew == farm->teams[i - 1].crew)
-            continue;
-        if (cadre_channel_flush(crew->channel, &error) != CADRE_OK)
-            cadre_log(CADRE_LOG_WARN, "%s", error.text);
+        if (t != NULL && t->state == TEAM_WORKING && t->held > 0)
+            cadre_farm_team_retire(t);
     }
+}
+
+static void lose_starved(struct cadre_farm *farm)
+{
     while (farm->has_starved) {
         farm->has_starved = false;
-        for (int i = 0; i < farm->nteams; i++) {
-            if (farm->teams[i].is_starved && farm->teams[i].is_alive)
-                cadre_engine_lose(farm->engine, farm->teams[i].crew,
-                                  worker_of(&farm->teams[i]));
+        for (uint32_t i = 0; i < farm->nteams; i++) {
+            struct team *t = farm->teams[i];
+
+            if (t != NULL && t->is_starved)
+                cadre_engine_lose(farm->engine, t->members[0].crew,
+                                  cadre_member_worker(&t->members[0]));
         }
     }
 }
 
-/* --- what workers say ------------------------------------------------------
- */
-
-/* Where a task ran, for people. */
-static void name_worker(const struct team *t, char *text, size_t len)
+void cadre_farm_flush(struct cadre_farm *farm)
 {
-    const struct cadre_worker *w = worker_of(t);
+    struct cadre_error error = {""};
 
-    snprintf(text, len, "worker %d (process %d on %s)", (int)t->id - 1,
-             (int)w->process.pid, w->process.host);
+    retire_fresh(farm);
+    /* The engine loses a peer that cannot be sent to. */
+    for (struct cadre_crew *c = farm->engine->crews; c != NULL; c = c->next) {
+        if (cadre_channel_flush(c->channel, &error) != CADRE_OK)
+            cadre_log(CADRE_LOG_WARN, "%s", error.text);
+    }
+    lose_starved(farm);
 }
 
-static void take_failures(struct team *t, struct cadre_job *job,
+/* --- what workers say ----------------------------------------------------- */
+
+static void take_failures(struct member *m, struct cadre_job *job,
                           const struct cadre_msg_results *msg)
 {
+    uint64_t begin = m->done.task;
     struct cadre_failure failure;
     char where[128], text[CADRE_ERROR_TEXT_MAX];
     size_t at = 0;
@@ -226,201 +232,266 @@ static void take_failures(struct team *t, struct cadre_job *job,
                                     .count = 1,
                                     .err = (cadre_err)failure.err,
                                     .kind = failure.kind,
-                                    .rank = (int)failure.rank,
-                                    .host = worker_of(t)->process.host,
+                                    .rank = (int)(m - m->team->members),
+                                    .host =
+                                        cadre_member_worker(m)->process.host,
                                     .text = text};
 
         if (failure.row < msg->first || failure.row - msg->first >= msg->count)
             continue;
-        if (failure.err <= CADRE_OK || failure.err > CADRE_ECANCELLED)
+        if (!cadre_farm_team_note_failed(m, begin + failure.row - msg->first))
+            continue;
+        if (failure.err <= CADRE_OK || failure.err > CADRE_ERR_LAST)
             fault.err = CADRE_EPROTO;
-        name_worker(t, where, sizeof where);
+        cadre_member_name(m, where, sizeof where);
         snprintf(text, sizeof text, "%s [%s]", failure.text, where);
         job->ops->failed(job, &fault);
     }
 }
 
-/* Results of a worker: first the scheduler says whether they can be true, while
- * the job still exists; then the job takes them; only then is the step's
- * outcome (the job may be done) carried out. */
-static void take_results(struct team *t, const struct cadre_msg_results *msg)
+/* What all members have ended is over. */
+static void end_tasks(struct team *t, uint64_t elapsed_ns)
 {
     struct cadre_farm *farm = t->farm;
-    struct cadre_event event = {.type = CADRE_EV_RESULTS,
-                                .now_ns = cadre_now_ns(),
-                                .results = {.team = t->id,
-                                            .job = msg->job,
-                                            .first = msg->first,
-                                            .count = msg->count,
-                                            .elapsed_ns = msg->elapsed_ns}};
-    struct cadre_error error = {""};
-    struct cadre_actions actions;
-    struct cadre_job *job;
-    cadre_err err;
+    struct sent run;
 
-    err = cadre_sched_step(farm->sched, &event, &actions);
-    if (err != CADRE_OK) {
-        cadre_log(CADRE_LOG_WARN,
-                  "worker %d: results of tasks it does not have", t->peer);
-        cadre_engine_lose(farm->engine, t->crew, worker_of(t));
-        return;
+    while (cadre_farm_team_next_done(t, &run)) {
+        struct cadre_event event = {.type = CADRE_EV_RESULTS,
+                                    .results = {.team = t->id,
+                                                .job = id_of(run.job),
+                                                .first = run.first,
+                                                .count = run.count,
+                                                .elapsed_ns = elapsed_ns}};
+
+        farm->barren = 0;
+        if (cadre_farm_step(farm, &event) != CADRE_OK) {
+            cadre_log(CADRE_LOG_ERROR, "out of memory for results");
+            t->is_starved = true;
+            farm->has_starved = true;
+            return;
+        }
+        if (t->state == TEAM_GONE) {
+            cadre_farm_team_free(t);
+            return;
+        }
     }
-    job = job_of(msg->job);
-    err = job->ops->unpack(job, 0, msg->first, msg->count, msg->outputs,
-                           msg->outputs_len, &error);
+}
+
+/* Results of one member: are they of the tasks that come next there? Then the
+ * job takes them. */
+static bool take_results(struct member *m, const struct cadre_msg_results *msg)
+{
+    const struct sent *b = cadre_member_batch(m);
+    int rank = (int)(m - m->team->members);
+    struct cadre_error error = {""};
+    struct cadre_job *job;
+    cadre_err err = CADRE_OK;
+
+    if (b == NULL || id_of(b->job) != msg->job ||
+        b->first + m->done.task != msg->first || msg->count == 0 ||
+        msg->count > b->count - m->done.task)
+        return false;
+    job = b->job;
+    if (rank == 0 || m->team->farm->options.has_all_ranks)
+        err = job->ops->unpack(job, rank, msg->first, msg->count, msg->outputs,
+                               msg->outputs_len, &error);
     if (err != CADRE_OK)
         fail(job, msg->first, msg->count, err, error.text);
     else if (msg->nfailures > 0)
-        take_failures(t, job, msg);
-    do_actions(farm, &actions);
+        take_failures(m, job, msg);
+    cadre_member_advance(m, msg->count);
+    return true;
+}
+
+/* Who says what cannot be is not to be trusted. */
+static void distrust(struct member *m, const char *text)
+{
+    char name[128];
+
+    cadre_member_name(m, name, sizeof name);
+    cadre_log(CADRE_LOG_WARN, "%s: %s", name, text);
+    cadre_engine_lose(m->team->farm->engine, m->crew, cadre_member_worker(m));
 }
 
 static void on_results(struct cadre_worker *worker,
                        const struct cadre_frame *frame)
 {
-    struct team *t = worker->team;
-    struct cadre_farm *farm = t->farm;
+    struct member *m = worker->team;
+    struct cadre_farm *farm = m->team->farm;
     struct cadre_error error = {""};
     struct cadre_msg_results msg;
 
-    if (cadre_results_decode(frame, &msg, &error) != CADRE_OK) {
-        cadre_log(CADRE_LOG_WARN, "worker %d: %s", t->peer, error.text);
-        cadre_engine_lose(farm->engine, t->crew, worker);
-    } else {
-        take_results(t, &msg);
-    }
-    flush(farm);
+    if (cadre_results_decode(frame, &msg, &error) != CADRE_OK)
+        distrust(m, error.text);
+    else if (!take_results(m, &msg))
+        distrust(m, "results of tasks it does not have");
+    else
+        end_tasks(m->team, msg.elapsed_ns);
+    cadre_farm_recruit(farm);
+    cadre_farm_flush(farm);
 }
 
-/* The team's tasks are dropped by the scheduler. With the last worker goes the
- * hope for all that waits. */
+/* INIT has ended; where it failed no task can run. */
+static void on_ready(struct cadre_worker *worker,
+                     const struct cadre_frame *frame)
+{
+    struct member *m = worker->team;
+    struct cadre_farm *farm = m->team->farm;
+    struct cadre_error error = {""};
+    struct cadre_msg_ready msg;
+    char where[128];
+
+    if (cadre_ready_decode(frame, &msg, &error) != CADRE_OK) {
+        distrust(m, error.text);
+        return;
+    }
+    if (msg.err == CADRE_OK || msg.team != m->team->number)
+        return;
+    cadre_member_name(m, where, sizeof where);
+    cadre_error_set(&error, (cadre_err)msg.err, "%.300s [%s]", msg.text, where);
+    cadre_farm_break(farm, (cadre_err)msg.err, &error);
+    cadre_farm_flush(farm);
+}
+
+/* A running task says how far it is. */
+static void on_news(struct cadre_worker *worker,
+                    const struct cadre_frame *frame)
+{
+    struct member *m = worker->team;
+    struct cadre_error error = {""};
+    struct cadre_msg_news msg;
+    const struct sent *b;
+
+    if (cadre_news_decode(frame, &msg, &error) != CADRE_OK) {
+        distrust(m, error.text);
+        return;
+    }
+    b = cadre_member_batch(m);
+    if (b != NULL && id_of(b->job) == msg.job && b->job->ops->news != NULL)
+        b->job->ops->news(b->job, msg.row, msg.progress, msg.text);
+}
+
 static void on_lost(struct cadre_worker *worker)
 {
-    struct team *t = worker->team;
-    struct cadre_farm *farm = t->farm;
-    struct cadre_event event = {.type = CADRE_EV_TEAM_LOST, .team = t->id};
-    char name[128];
+    struct member *m = worker->team;
+    struct cadre_farm *farm = m->team->farm;
 
-    name_worker(t, name, sizeof name);
-    snprintf(farm->last_lost, sizeof farm->last_lost, "%s was lost", name);
-    cadre_log(CADRE_LOG_WARN, "%s", farm->last_lost);
-    worker->team = NULL;
-    t->is_alive = false;
-    farm->nalive--;
-    step(farm, &event);
-    if (farm->nalive == 0) {
-        event = (struct cadre_event){.type = CADRE_EV_CANCEL, .job = 0};
-        step(farm, &event);
+    cadre_farm_team_lose(m);
+    cadre_farm_recruit(farm);
+    cadre_farm_flush(farm);
+}
+
+static void on_check(struct cadre_engine *engine, uint64_t now_ns)
+{
+    for (struct cadre_farm *f = engine->farms; f != NULL; f = f->next) {
+        for (uint32_t i = 0; i < f->nteams; i++) {
+            if (f->teams[i] != NULL)
+                cadre_farm_team_check(f->teams[i], now_ns);
+        }
+        cadre_farm_recruit(f);
     }
-    flush(farm);
 }
 
 const struct cadre_engine_events cadre_farm_events = {
     .on_results = on_results,
+    .on_ready = on_ready,
+    .on_news = on_news,
     .on_lost = on_lost,
+    .on_check = on_check,
 };
 
-/* --- workers come and go ---------------------------------------------------
- */
-
-/* Take worker `peer` of `crew` into the farm. */
-static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
-                      int peer)
+void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
+                      const struct cadre_error *error)
 {
-    struct team *t = &farm->teams[farm->nteams];
-    struct cadre_event event = {.type = CADRE_EV_TEAM_READY,
-                                .team = (cadre_team_id)farm->nteams + 1};
-    cadre_err err;
+    struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = 0};
 
-    *t = (struct team){.farm = farm,
-                       .crew = crew,
-                       .peer = peer,
-                       .id = event.team,
-                       .is_alive = true};
-    farm->nteams++;
-    farm->nalive++;
-    if ((err = step(farm, &event)) != CADRE_OK) {
-        farm->nteams--;
-        farm->nalive--;
-        return err;
+    if (farm->broken == CADRE_OK) {
+        farm->broken = err;
+        farm->cause = *error;
+        cadre_log(CADRE_LOG_WARN, "%s", error->text);
     }
-    crew->workers[peer].team = t;
-    return CADRE_OK;
+    cadre_farm_step(farm, &event);
 }
 
-/* Resident workers that are free, up to what is still needed. */
-static cadre_err hire_residents(struct cadre_farm *farm, int wanted)
+/* --- the farm ------------------------------------------------------------- */
+
+static char *copy(const char *text, bool *is_short)
 {
-    cadre_err err = CADRE_OK;
+    char *c = text != NULL ? strdup(text) : NULL;
 
-    for (struct cadre_crew *c = farm->engine->crews; c != NULL; c = c->next) {
-        for (int i = 0; c->is_resident && i < c->nworkers; i++) {
-            struct cadre_worker *w = &c->workers[i];
-
-            if (farm->nteams < wanted && w->team == NULL && !w->is_lost &&
-                err == CADRE_OK)
-                err = hire(farm, c, i);
-        }
-    }
-    return err;
+    *is_short |= text != NULL && c == NULL;
+    return c;
 }
 
-/* Start the workers that are still missing. The engine is free meanwhile. */
-static cadre_err hire_spawned(struct cadre_farm *farm,
-                              const struct cadre_farm_options *options,
-                              struct cadre_error *error)
+static void free_farm(struct cadre_farm *farm)
 {
-    struct cadre_engine *e = farm->engine;
-    double timeout_s = options->spawn_timeout_s;
-    uint64_t deadline = cadre_now_ns() + (uint64_t)(timeout_s * 1e9);
-    struct cadre_spawn spawn = {
-        .program = options->program,
-        .count = options->workers - farm->nteams,
-        .cwd = options->cwd,
-        .timeout_s = timeout_s,
-        .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
-        .keep_environment = e->keep_environment,
-    };
-    struct cadre_spawned spawned;
-    cadre_err err;
-
-    if (e->is_stuck)
-        return cadre_error_set(error, CADRE_ESPAWN,
-                               "an earlier start of workers never came back: "
-                               "this program cannot start any more");
-    cadre_engine_unlock(e);
-    err = cadre_crew_spawn(&spawn, &spawned, error);
-    cadre_engine_lock(e);
-    e->is_stuck |= spawned.is_stuck;
-    if (err != CADRE_OK)
-        return err;
-    err = cadre_engine_add_crew(e, spawned.comm, deadline, &farm->own_crew,
-                                error);
-    if (err != CADRE_OK)
-        cadre_crew_end_strays(spawned.token);
-    for (int i = 0; err == CADRE_OK && i < farm->own_crew->nworkers; i++)
-        err = hire(farm, farm->own_crew, i);
-    return err;
+    cadre_sched_destroy(farm->sched);
+    free((char *)farm->options.program);
+    free((char *)farm->options.cwd);
+    free(farm->teams);
+    free(farm);
 }
 
-/* Let every worker go: residents are free for others, spawned ones end. */
-static void dismiss(struct cadre_farm *farm)
+static struct cadre_farm *new_farm(struct cadre_engine *engine,
+                                   const struct cadre_farm_options *options)
 {
-    for (int i = 0; i < farm->nteams; i++) {
-        struct cadre_worker *w = worker_of(&farm->teams[i]);
+    /* Processes that are for one task: nothing is sent ahead. */
+    struct cadre_sched_options how = {.ahead_ns = options->is_fresh ? 1 : 0};
+    struct cadre_farm *f = calloc(1, sizeof *f);
+    bool is_short = false;
 
-        if (w->team == &farm->teams[i])
-            w->team = NULL;
+    if (f == NULL)
+        return NULL;
+    f->engine = engine;
+    f->options = *options;
+    f->options.program = copy(options->program, &is_short);
+    f->options.cwd = copy(options->cwd, &is_short);
+    f->wanted = options->teams;
+    if (f->options.ranks == 0)
+        f->options.ranks = 1;
+    if (cadre_sched_create(&how, &f->sched) != CADRE_OK || is_short) {
+        free_farm(f);
+        return NULL;
     }
-    if (farm->own_crew != NULL)
-        cadre_engine_dismiss(farm->engine, farm->own_crew);
+    return f;
+}
+
+static void take_off(struct cadre_farm *farm)
+{
+    struct cadre_farm **at = &farm->engine->farms;
+
+    while (*at != NULL && *at != farm)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = farm->next;
+    cadre_engine_remove_sched(farm->engine, farm->sched);
+}
+
+static bool is_idle(void *arg)
+{
+    const struct cadre_farm *farm = arg;
+
+    return farm->njobs == 0 && farm->recruiting == 0;
+}
+
+void cadre_farm_close(struct cadre_farm *farm, bool cancels)
+{
+    struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = 0};
+
+    farm->is_closed = true;
+    if (cancels)
+        cadre_farm_step(farm, &event);
+    cadre_farm_flush(farm);
 }
 
 static bool is_drained(void *arg)
 {
-    const struct cadre_farm *farm = arg;
+    return ((const struct cadre_farm *)arg)->njobs == 0;
+}
 
-    return farm->njobs == 0;
+void cadre_farm_drain(struct cadre_farm *farm)
+{
+    cadre_engine_wait(farm->engine, is_drained, farm, UINT64_MAX);
 }
 
 void cadre_farm_destroy(struct cadre_farm *farm)
@@ -431,39 +502,34 @@ void cadre_farm_destroy(struct cadre_farm *farm)
         return;
     e = farm->engine;
     cadre_engine_lock(e);
-    cadre_engine_wait(e, is_drained, farm, UINT64_MAX);
-    dismiss(farm);
-    if (farm->sched != NULL)
-        cadre_engine_remove_sched(e, farm->sched);
+    farm->is_closed = true;
+    cadre_farm_drain(farm);
+    farm->is_ending = true;
+    cadre_engine_wait(e, is_idle, farm, UINT64_MAX);
+    cadre_farm_dismiss(farm);
+    take_off(farm);
     cadre_engine_unlock(e);
-    cadre_sched_destroy(farm->sched);
-    free(farm->teams);
-    free(farm);
+    free_farm(farm);
 }
 
 cadre_err cadre_farm_create(struct cadre_engine *engine,
                             const struct cadre_farm_options *options,
                             struct cadre_farm **farm, struct cadre_error *error)
 {
-    struct cadre_farm *f = calloc(1, sizeof *f);
+    struct cadre_farm *f = new_farm(engine, options);
     cadre_err err;
 
     if (f == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    f->engine = engine;
-    f->teams = calloc((size_t)options->workers, sizeof *f->teams);
-    err = cadre_sched_create(&(struct cadre_sched_options){0}, &f->sched);
     cadre_engine_lock(engine);
-    if (err == CADRE_OK && f->teams != NULL)
-        err = cadre_engine_add_sched(engine, f->sched);
-    else
-        err = CADRE_ENOMEM;
-    if (err == CADRE_OK && !options->only_spawned)
-        err = hire_residents(f, options->workers);
+    f->object = ++engine->last_object;
+    f->next = engine->farms;
+    engine->farms = f;
+    err = cadre_engine_add_sched(engine, f->sched);
     if (err != CADRE_OK)
         cadre_error_set(error, err, "out of memory");
-    else if (f->nteams < options->workers)
-        err = hire_spawned(f, options, error);
+    else if (!options->is_fresh)
+        err = cadre_farm_staff(f, error);
     cadre_engine_unlock(engine);
     if (err != CADRE_OK) {
         cadre_farm_destroy(f);
@@ -473,8 +539,20 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
     return CADRE_OK;
 }
 
-/* --- jobs ------------------------------------------------------------------
- */
+/* --- jobs ----------------------------------------------------------------- */
+
+static cadre_err check_open(const struct cadre_farm *farm,
+                            struct cadre_error *error)
+{
+    if (farm->is_closed)
+        return cadre_error_set(error, CADRE_ECLOSED,
+                               "it has been shut down and takes no more tasks");
+    if (farm->broken != CADRE_OK) {
+        *error = farm->cause;
+        return farm->broken;
+    }
+    return CADRE_OK;
+}
 
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
                             const struct cadre_submission *how,
@@ -484,23 +562,22 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
         .type = CADRE_EV_SUBMIT,
         .submit = {.job = id_of(job),
                    .count = how->count,
-                   .chunk = how->chunk,
+                   .chunk = farm->options.is_fresh ? 1 : how->chunk,
                    .kind = job->function->id,
                    .bytes_per_task = how->bytes_per_task,
                    .bytes = how->bytes}};
-    cadre_err err;
+    cadre_err err = check_open(farm, error);
 
-    if (farm->nalive == 0)
-        return cadre_error_set(error, CADRE_ELOST,
-                               "no worker is left (the last one: %s)",
-                               farm->last_lost);
+    if (err != CADRE_OK)
+        return err;
     farm->njobs++;
-    if ((err = step(farm, &event)) != CADRE_OK) {
+    if ((err = cadre_farm_step(farm, &event)) != CADRE_OK) {
         farm->njobs--;
         return cadre_error_set(error, err, "the job could not be queued: %s",
                                cadre_strerror(err));
     }
-    flush(farm);
+    cadre_farm_recruit(farm);
+    cadre_farm_flush(farm);
     return CADRE_OK;
 }
 
@@ -508,8 +585,8 @@ void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job)
 {
     struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = id_of(job)};
 
-    step(farm, &event);
-    flush(farm);
+    cadre_farm_step(farm, &event);
+    cadre_farm_flush(farm);
 }
 
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm)
@@ -517,12 +594,28 @@ uint64_t cadre_farm_waiting(const struct cadre_farm *farm)
     return cadre_sched_waiting(farm->sched);
 }
 
-int cadre_farm_workers(const struct cadre_farm *farm)
+uint64_t cadre_farm_pending(const struct cadre_farm *farm)
 {
-    return farm->nalive;
+    uint64_t n = cadre_sched_waiting(farm->sched);
+
+    for (uint32_t i = 0; i < farm->nteams; i++)
+        n += farm->teams[i] != NULL ? cadre_farm_team_unbegun(farm->teams[i])
+                                    : 0;
+    return n;
+}
+
+int cadre_farm_teams(const struct cadre_farm *farm)
+{
+    return farm->alive;
 }
 
 struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm)
 {
     return farm->engine;
+}
+
+const struct cadre_farm_options *
+cadre_farm_options_of(const struct cadre_farm *farm)
+{
+    return &farm->options;
 }

@@ -1,12 +1,14 @@
 /* farm.h - one object's queue and teams: where decisions become messages.
  *
- * A farm has a scheduler of its own and the workers it was given. It turns the
+ * A farm has a scheduler of its own and the teams it was given. It turns the
  * scheduler's actions into frames, and frames into the scheduler's events. What
  * a job's arguments and results are it does not know: the job packs and unpacks
  * itself.
  *
- * All functions are called under the engine's lock but create, close and
- * destroy.
+ * A team that is lost with one of its members is replaced; its tasks fail. The
+ * others of its members are ended if they may hang in a collective call.
+ *
+ * All functions are called under the engine's lock but create and destroy.
  */
 #ifndef CADRE_RUNTIME_FARM_H
 #define CADRE_RUNTIME_FARM_H
@@ -40,6 +42,9 @@ struct cadre_job_ops {
                         struct cadre_error *error);
     /* These tasks failed (after unpack, if they ran). */
     void (*failed)(struct cadre_job *job, const struct cadre_fault *fault);
+    /* How far task `index` is, 0 to 1, as it says itself. NULL: not wanted. */
+    void (*news)(struct cadre_job *job, uint64_t index, double progress,
+                 const char *text);
     /* Every task has ended. The farm's last word: the job may free itself. */
     void (*done)(struct cadre_job *job);
 };
@@ -51,7 +56,13 @@ struct cadre_job {
 };
 
 struct cadre_farm_options {
-    int workers; /* how many */
+    int teams;          /* how many */
+    int ranks;          /* in each; 0: 1 */
+    bool has_all_ranks; /* every rank's outputs are wanted, not only the
+                           first's */
+    bool is_fresh;      /* new processes for every task */
+    const struct cadre_function *init; /* fills each worker's store before its
+                                          first task; NULL: none */
     const char
         *program; /* path of a spawned worker's program; NULL: this one */
     const char *cwd;
@@ -59,12 +70,18 @@ struct cadre_farm_options {
     bool only_spawned; /* resident workers run the wrong program or directory */
 };
 
-/* Get the workers: resident ones first, the rest is spawned. `*farm` is given.
- * Errors as cadre_crew_spawn() and cadre_engine_add_crew(). */
+/* Get the teams: of resident workers first, the rest is spawned. `*farm` is
+ * given. Errors as cadre_crew_spawn() and cadre_engine_add_crew(). */
 cadre_err cadre_farm_create(struct cadre_engine *engine,
                             const struct cadre_farm_options *options,
                             struct cadre_farm **farm,
                             struct cadre_error *error);
+
+/* Take no more jobs; `cancels`: what was not sent is not to run. */
+void cadre_farm_close(struct cadre_farm *farm, bool cancels);
+
+/* Wait until every job has ended. */
+void cadre_farm_drain(struct cadre_farm *farm);
 
 /* Wait until every job has ended, then let the workers go and free the farm.
  * NULL is allowed. */
@@ -80,7 +97,9 @@ struct cadre_submission {
 
 /* Queue `job` (lent until done()). Sends at once what can be sent.
  *
- * CADRE_ELOST   no worker is left.
+ * CADRE_ECLOSED  the farm was closed.
+ * CADRE_ELOST    no worker is left, and none can be started; or whatever else
+ *                made all tasks fail, like an init function.
  * CADRE_ENOMEM
  */
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
@@ -90,9 +109,17 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
 /* What was not sent is not to run: it fails with CADRE_ECANCELLED. */
 void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
 
-/* Tasks that wait to be sent; workers that live. */
+/* From now on so many teams: more are started, of too many the idle ones leave
+ * at once, then others when they have ended their tasks. */
+void cadre_farm_resize(struct cadre_farm *farm, int teams);
+
+/* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
+ */
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm);
-int cadre_farm_workers(const struct cadre_farm *farm);
+uint64_t cadre_farm_pending(const struct cadre_farm *farm);
+int cadre_farm_teams(const struct cadre_farm *farm);
+const struct cadre_farm_options *
+cadre_farm_options_of(const struct cadre_farm *farm);
 struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm);
 
 /* For cadre_engine_create(). */

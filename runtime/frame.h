@@ -21,9 +21,15 @@
  *     controller                         worker
  *         HELLO    ------------------->              once, first
  *                  <-------------------  WELCOME     or REFUSE
- *         FUNCTION ------------------->              before its first BATCH
- *         BATCH    ------------------->
+ *         FUNCTION ------------------->              before its first use
+ *         TEAM     ------------------->              to each of its members
+ *         INIT     ------------------->              if the object has one
+ *                  <-------------------  READY       the outcome of INIT
+ *         BATCH    ------------------->              to each of the members
+ *                  <-------------------  NEWS        when a task tells some
  *                  <-------------------  RESULTS     one or more per batch
+ *         DISBAND  ------------------->              the team is no more
+ *         CLOSE    ------------------->              the object's store is
  *         BYE      ------------------->              no frame follows
  *
  * Who adds a message: give it the next number, a struct, an encode and a
@@ -39,7 +45,7 @@
 #include <stdint.h>
 
 enum {
-    CADRE_FRAME_VERSION = 1,
+    CADRE_FRAME_VERSION = 2,
     CADRE_FRAME_HEADER = 24, /* bytes */
     CADRE_FRAME_ALIGN = 16   /* bytes; every frame and every column payload */
 };
@@ -52,7 +58,13 @@ enum cadre_frame_type {
     CADRE_FRAME_FUNCTION = 4,
     CADRE_FRAME_BATCH = 5,
     CADRE_FRAME_RESULTS = 6,
-    CADRE_FRAME_BYE = 7
+    CADRE_FRAME_BYE = 7,
+    CADRE_FRAME_TEAM = 8,
+    CADRE_FRAME_READY = 9,
+    CADRE_FRAME_INIT = 10,
+    CADRE_FRAME_DISBAND = 11,
+    CADRE_FRAME_CLOSE = 12,
+    CADRE_FRAME_NEWS = 13
 };
 
 /* A growing, 16-aligned byte buffer that frames are encoded into, one after
@@ -129,6 +141,7 @@ struct cadre_msg_batch {
     uint64_t first;            /* index of the first row in its job */
     uint64_t count;            /* rows, 1 or more */
     uint32_t function;         /* id of an earlier FUNCTION */
+    uint32_t team;             /* number of an earlier TEAM */
     const unsigned char *args; /* lent by the input when decoded */
     size_t args_len;
 };
@@ -144,6 +157,50 @@ struct cadre_msg_results {
     size_t failures_len;
     const unsigned char *outputs; /* lent by the input when decoded */
     size_t outputs_len;
+};
+
+/* Controller to worker: from now on `team` means these processes, of which you
+ * are number `rank`. They make a communicator, all at the same time. */
+struct cadre_msg_team {
+    uint32_t team;   /* unique among one controller's teams, never 0 */
+    uint32_t object; /* whose store it works with; never 0 */
+    uint32_t rank;
+    uint32_t size;                /* 1 to CADRE_TEAM_MAX */
+    uint32_t has_all;             /* 1: every rank's outputs are wanted, 0: only
+                                     those of rank 0 */
+    const unsigned char *members; /* their numbers in the crew by rank, read
+                                     with cadre_team_member(); lent */
+    const char *place;            /* where to run (place.h); "": anywhere */
+};
+
+enum { CADRE_TEAM_MAX = 1 << 16 };
+
+/* Controller to worker: fill the store of the team's object. */
+struct cadre_msg_init {
+    uint32_t team;
+    uint32_t function; /* id of an earlier FUNCTION */
+};
+
+/* Worker to controller: INIT has ended, or a TEAM could not be formed. */
+struct cadre_msg_ready {
+    uint32_t team;
+    int32_t err;      /* cadre_err; CADRE_OK: it is ready */
+    int32_t kind;     /* the function's own number (cadre_task_fail) */
+    const char *text; /* why not; "" */
+};
+
+/* Controller to worker: `number` is the team's (DISBAND) or the object's
+ * (CLOSE). */
+struct cadre_msg_end {
+    uint32_t number;
+};
+
+/* Worker to controller: how far a running task is. */
+struct cadre_msg_news {
+    uint64_t job;
+    uint64_t row;
+    double progress;  /* 0 to 1 */
+    const char *text; /* "" */
 };
 
 /* One failed row. */
@@ -168,6 +225,26 @@ cadre_err cadre_function_encode(const struct cadre_msg_function *msg,
                                 uint32_t generation,
                                 struct cadre_buffer *buffer);
 cadre_err cadre_bye_encode(uint32_t generation, struct cadre_buffer *buffer);
+
+cadre_err cadre_team_encode(const struct cadre_msg_team *msg,
+                            uint32_t generation, struct cadre_buffer *buffer);
+cadre_err cadre_init_encode(const struct cadre_msg_init *msg,
+                            uint32_t generation, struct cadre_buffer *buffer);
+cadre_err cadre_ready_encode(const struct cadre_msg_ready *msg,
+                             uint32_t generation, struct cadre_buffer *buffer);
+cadre_err cadre_disband_encode(const struct cadre_msg_end *msg,
+                               uint32_t generation,
+                               struct cadre_buffer *buffer);
+cadre_err cadre_close_encode(const struct cadre_msg_end *msg,
+                             uint32_t generation, struct cadre_buffer *buffer);
+cadre_err cadre_news_encode(const struct cadre_msg_news *msg,
+                            uint32_t generation, struct cadre_buffer *buffer);
+
+/* Number in the crew of the team's rank `rank`; for encoding, `members` is an
+ * array written with cadre_team_put_member(). */
+uint32_t cadre_team_member(const struct cadre_msg_team *msg, uint32_t rank);
+void cadre_team_put_member(unsigned char *members, uint32_t rank,
+                           uint32_t member);
 
 /* BATCH and RESULTS are written in two steps, so that the columns go straight
  * into the frame: begin, append the columns (pack.h), end. `*mark` remembers
@@ -209,6 +286,22 @@ cadre_err cadre_batch_decode(const struct cadre_frame *frame,
 cadre_err cadre_results_decode(const struct cadre_frame *frame,
                                struct cadre_msg_results *msg,
                                struct cadre_error *error);
+
+cadre_err cadre_team_decode(const struct cadre_frame *frame,
+                            struct cadre_msg_team *msg,
+                            struct cadre_error *error);
+cadre_err cadre_init_decode(const struct cadre_frame *frame,
+                            struct cadre_msg_init *msg,
+                            struct cadre_error *error);
+cadre_err cadre_ready_decode(const struct cadre_frame *frame,
+                             struct cadre_msg_ready *msg,
+                             struct cadre_error *error);
+cadre_err cadre_end_decode(const struct cadre_frame *frame, /* DISBAND, CLOSE */
+                           struct cadre_msg_end *msg,
+                           struct cadre_error *error);
+cadre_err cadre_news_decode(const struct cadre_frame *frame,
+                            struct cadre_msg_news *msg,
+                            struct cadre_error *error);
 
 /* Walk the failure records: `*at` starts at 0; false when there are no more.
  * cadre_results_decode() has checked them. */

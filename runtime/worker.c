@@ -3,8 +3,11 @@
  *     HELLO    -> WELCOME, or REFUSE where the versions differ
  *     FUNCTION -> found by library and symbol; what is wrong with it is
  *                 remembered and becomes the failure of each of its tasks
+ *     TEAM     -> formed together with the other members
+ *     INIT     -> the init function fills the store; READY says how it went
  *     BATCH    -> called row by row; RESULTS when it is done, and in between
  *                 when it takes long
+ *     DISBAND, CLOSE -> the team, the store are forgotten
  *     BYE      -> return
  */
 #include "worker.h"
@@ -14,8 +17,7 @@
 #include "function.h"
 #include "log.h"
 #include "pack.h"
-
-#include <cadre/task.h>
+#include "worker_team.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,6 +40,7 @@ enum {
                         soon puts both ends of a dialogue on one core */
     LOOKS = 3,       /* polls before sleeping */
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
+    NEWS_MS = 50,     /* between two messages about a task's progress */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
 
@@ -45,7 +48,12 @@ static const uint64_t US = 1000, MS = 1000000;
 
 /* The running task. */
 struct cadre_task {
+    struct worker *worker;
+    struct cadre_workteam *team;
+    uint64_t job;
     uint64_t row;
+    uint32_t number;  /* of the task in its batch, from 1 */
+    uint64_t told_ns; /* when it told its progress last */
     bool has_failed;
     int kind;
     char text[CADRE_ERROR_TEXT_MAX];
@@ -58,6 +66,7 @@ struct known {
     struct cadre_proto *proto;
     struct cadre_call *call; /* NULL: `err` says why it cannot be called */
     struct cadre_rows *rows;
+    bool has_specials; /* parameters that the worker fills in */
     cadre_err err;
     struct cadre_error error;
 };
@@ -79,7 +88,8 @@ struct worker {
     struct cadre_bells *bells;
     uint32_t bell;
     uint64_t spin_ns;
-    MPI_Comm self;            /* the team's communicator: this worker alone */
+    struct cadre_workteams teams;
+    uint32_t batches;         /* that have come */
     struct known **functions; /* by id */
     uint32_t functions_max;
     struct failed_row *failures;
@@ -105,6 +115,46 @@ void cadre_worker_fail_task(int kind, const char *text)
 bool cadre_worker_is_in_task(void)
 {
     return current_task != NULL;
+}
+
+/* More often than people can read it is not sent. */
+void cadre_worker_progress(cadre_task *task, double progress, const char *text)
+{
+    struct worker *w = task->worker;
+    struct cadre_msg_news msg = {.job = task->job,
+                                 .row = task->row,
+                                 .progress = progress,
+                                 .text = text != NULL ? text : ""};
+    uint64_t now = cadre_now_ns();
+
+    if (task != current_task || task->number == 0 ||
+        (progress < 1 && now - task->told_ns < NEWS_MS * MS))
+        return;
+    task->told_ns = now;
+    if (cadre_news_encode(&msg, w->generation,
+                          cadre_channel_buffer(w->channel, 0)) == CADRE_OK)
+        cadre_channel_flush(w->channel, NULL);
+}
+
+bool cadre_worker_is_cancelled(const cadre_task *task)
+{
+    const struct worker *w = task->worker;
+
+    return w->bells != NULL && task->number > 0 &&
+           cadre_board_is_cancelled(w->bells, w->bell, w->batches);
+}
+
+void cadre_worker_describe(const cadre_task *task, struct cadre_task_info *info)
+{
+    static struct cadre_process self;
+
+    if (self.pid == 0)
+        cadre_process_self(&self);
+    *info = (struct cadre_task_info){.index = task->row,
+                                     .rank = task->team->rank,
+                                     .size = task->team->size,
+                                     .worker = task->worker->rank,
+                                     .host = self.host};
 }
 
 /* --- the sentinel ----------------------------------------------------------
@@ -198,6 +248,20 @@ static cadre_err encode_failures(struct worker *w, struct cadre_buffer *buffer,
     return err;
 }
 
+/* Of a team that gives one result for each task, only the first rank's is
+ * sent. */
+static cadre_err flush_outputs(struct worker *w, struct known *k,
+                               struct cadre_buffer *buffer)
+{
+    const struct cadre_workteam *t = w->task.team;
+    size_t len = buffer->len;
+    cadre_err err = cadre_rows_flush(k->rows, buffer);
+
+    if (t->rank > 0 && !t->has_all)
+        buffer->len = len;
+    return err;
+}
+
 /* Send the rows that have ended since the last time: `count` of them from
  * `first`. */
 static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
@@ -215,7 +279,7 @@ static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
         return err;
     if ((err = encode_failures(w, buffer, mark)) != CADRE_OK ||
         (err = cadre_results_outputs(buffer, mark)) != CADRE_OK ||
-        (err = cadre_rows_flush(k->rows, buffer)) != CADRE_OK ||
+        (err = flush_outputs(w, k, buffer)) != CADRE_OK ||
         (err = cadre_results_end(buffer, mark, count, elapsed_ns)) !=
             CADRE_OK) {
         cadre_frame_abort(buffer, mark);
@@ -230,13 +294,33 @@ static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
 /* --- batches ---------------------------------------------------------------
  */
 
+/* Can the team work, and the function be called? Else why not. */
+static cadre_err check_row(const struct worker *w, const struct known *k,
+                           const char **why)
+{
+    const struct cadre_workteam *t = w->task.team;
+
+    if (t->err != CADRE_OK)
+        *why = t->error.text;
+    else if (k->call == NULL)
+        *why = k->error.text;
+    else
+        return CADRE_OK;
+    return t->err != CADRE_OK ? t->err : k->err;
+}
+
 /* Call the function for the current row. */
 static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
 {
+    const char *why = "";
     bool has_failed = true;
-    cadre_err err = CADRE_OK;
+    cadre_err err = check_row(w, k, &why);
 
-    if (k->call != NULL) {
+    w->task.number++;
+    if (w->bells != NULL)
+        cadre_board_begin(w->bells, w->bell,
+                          (struct cadre_begun){w->batches, w->task.number});
+    if (err == CADRE_OK) {
         w->task.has_failed = false;
         w->task.row = row;
         cadre_call_invoke(k->call, cadre_rows_args(k->rows),
@@ -245,7 +329,7 @@ static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
         if (has_failed)
             err = note_failure(w, row, CADRE_ETASK, w->task.kind, w->task.text);
     } else {
-        err = note_failure(w, row, k->err, 0, k->error.text);
+        err = note_failure(w, row, err, 0, why);
     }
     if (err != CADRE_OK)
         return err;
@@ -312,9 +396,9 @@ static cadre_err run_rows(struct worker *w, struct known *k,
 /* Parameters that the worker fills in itself. */
 static void bind_specials(struct worker *w, struct known *k)
 {
-    for (int i = 0; i < k->proto->nparams; i++) {
+    for (int i = 0; k->has_specials && i < k->proto->nparams; i++) {
         if (k->proto->params[i].kind == CADRE_PARAM_COMM)
-            cadre_rows_bind(k->rows, i, &w->self);
+            cadre_rows_bind(k->rows, i, &w->task.team->comm);
         if (k->proto->params[i].kind == CADRE_PARAM_TASK)
             cadre_rows_bind(k->rows, i, &w->task_pointer);
     }
@@ -331,8 +415,8 @@ static void free_known(struct known *k)
 }
 
 /* The prototype must be understood; that the function is found need not be. */
-static cadre_err learn(struct worker *w, const struct cadre_msg_function *msg,
-                       struct known *k, struct cadre_error *error)
+static cadre_err learn(const struct cadre_msg_function *msg, struct known *k,
+                       struct cadre_error *error)
 {
     cadre_symbol_fn fn;
     cadre_err err;
@@ -346,7 +430,8 @@ static cadre_err learn(struct worker *w, const struct cadre_msg_function *msg,
         err = cadre_rows_create(k->proto, &k->rows);
     if (err != CADRE_OK)
         return err;
-    bind_specials(w, k);
+    for (int i = 0; i < k->proto->nparams; i++)
+        k->has_specials |= !cadre_param_is_sent(&k->proto->params[i]);
     k->err = cadre_task_find(msg->library, msg->symbol, &fn, &k->error);
     if (k->err == CADRE_OK)
         k->err = cadre_call_create(k->proto, fn, &k->call, &k->error);
@@ -380,12 +465,17 @@ static cadre_err on_function(struct worker *w, const struct cadre_frame *frame,
     }
     if ((k = calloc(1, sizeof *k)) == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    if ((err = learn(w, &msg, k, error)) != CADRE_OK) {
+    if ((err = learn(&msg, k, error)) != CADRE_OK) {
         free_known(k);
         return err;
     }
     w->functions[msg.id] = k;
     return CADRE_OK;
+}
+
+static struct known *find_known(const struct worker *w, uint32_t function)
+{
+    return function < w->functions_max ? w->functions[function] : NULL;
 }
 
 static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
@@ -397,14 +487,108 @@ static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
 
     if ((err = cadre_batch_decode(frame, &msg, error)) != CADRE_OK)
         return err;
-    if (msg.function >= w->functions_max ||
-        (k = w->functions[msg.function]) == NULL)
-        return cadre_error_set(error, CADRE_EPROTO,
-                               "a batch of an unknown function");
+    if ((k = find_known(w, msg.function)) == NULL ||
+        (w->task.team = cadre_workteam_find(&w->teams, msg.team)) == NULL)
+        return cadre_error_set(error, CADRE_EPROTO, "a batch of an unknown %s",
+                               k == NULL ? "function" : "team");
+    w->batches++;
+    w->task.job = msg.job;
+    w->task.number = 0;
+    bind_specials(w, k);
     err = cadre_rows_load(k->rows, msg.count, (void *)(uintptr_t)msg.args,
                           msg.args_len, error);
     if (err == CADRE_OK && (err = run_rows(w, k, &msg)) != CADRE_OK)
         cadre_error_set(error, err, "results: %s", cadre_strerror(err));
+    return err;
+}
+
+/* --- teams ------------------------------------------------------------------
+ */
+
+static cadre_err send_ready(struct worker *w, uint32_t team, cadre_err err,
+                            int kind, const char *text,
+                            struct cadre_error *error)
+{
+    struct cadre_msg_ready msg = {
+        .team = team, .err = (int32_t)err, .kind = kind, .text = text};
+
+    if (cadre_ready_encode(&msg, w->generation,
+                           cadre_channel_buffer(w->channel, 0)) != CADRE_OK)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    return cadre_channel_flush(w->channel, error);
+}
+
+static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
+                         struct cadre_error *error)
+{
+    struct cadre_workteam *team;
+    struct cadre_msg_team msg;
+    cadre_err err;
+
+    if ((err = cadre_team_decode(frame, &msg, error)) != CADRE_OK ||
+        (err = cadre_workteam_form(&w->teams, &msg, &team, error)) != CADRE_OK)
+        return err;
+    return team->err == CADRE_OK ? CADRE_OK
+                                 : send_ready(w, team->number, team->err, 0,
+                                              team->error.text, error);
+}
+
+/* An init function runs like a task without arguments of its own. */
+static cadre_err run_init(struct worker *w, struct known *k,
+                          struct cadre_error *error)
+{
+    struct cadre_workteam *t = w->task.team;
+    cadre_err err;
+
+    if (k->call == NULL) {
+        t->error = k->error;
+        return t->err = k->err;
+    }
+    bind_specials(w, k);
+    if ((err = cadre_rows_load(k->rows, 1, NULL, 0, error)) != CADRE_OK)
+        return err;
+    w->task.has_failed = false;
+    w->task.number = 0;
+    current_task = &w->task;
+    if (cadre_rows_next(k->rows))
+        cadre_call_invoke(k->call, cadre_rows_args(k->rows),
+                          cadre_rows_result(k->rows));
+    current_task = NULL;
+    if (w->task.has_failed)
+        t->err =
+            cadre_error_set(&t->error, CADRE_ETASK,
+                            "the init function failed: %.400s", w->task.text);
+    return CADRE_OK;
+}
+
+static cadre_err on_init(struct worker *w, const struct cadre_frame *frame,
+                         struct cadre_error *error)
+{
+    struct cadre_msg_init msg;
+    struct known *k;
+    cadre_err err;
+
+    if ((err = cadre_init_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    if ((k = find_known(w, msg.function)) == NULL ||
+        (w->task.team = cadre_workteam_find(&w->teams, msg.team)) == NULL)
+        return cadre_error_set(error, CADRE_EPROTO, "an init of an unknown %s",
+                               k == NULL ? "function" : "team");
+    if (w->task.team->err == CADRE_OK &&
+        (err = run_init(w, k, error)) != CADRE_OK)
+        return err;
+    return send_ready(w, msg.team, w->task.team->err, w->task.kind,
+                      w->task.team->error.text, error);
+}
+
+static cadre_err on_end(struct worker *w, const struct cadre_frame *frame,
+                        struct cadre_error *error)
+{
+    struct cadre_msg_end msg;
+    cadre_err err = cadre_end_decode(frame, &msg, error);
+
+    if (err == CADRE_OK && frame->type == CADRE_FRAME_DISBAND)
+        cadre_workteam_disband(&w->teams, msg.number);
     return err;
 }
 
@@ -478,13 +662,22 @@ static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
         return on_hello(w, frame, error);
     case CADRE_FRAME_FUNCTION:
         return on_function(w, frame, error);
+    case CADRE_FRAME_TEAM:
+        return on_team(w, frame, error);
+    case CADRE_FRAME_INIT:
+        return on_init(w, frame, error);
     case CADRE_FRAME_BATCH:
         return on_batch(w, frame, error);
+    case CADRE_FRAME_DISBAND:
+    case CADRE_FRAME_CLOSE:
+        return on_end(w, frame, error);
     case CADRE_FRAME_BYE:
         w->is_dismissed = true;
         return CADRE_OK;
     case CADRE_FRAME_WELCOME:
     case CADRE_FRAME_REFUSE:
+    case CADRE_FRAME_READY:
+    case CADRE_FRAME_NEWS:
     case CADRE_FRAME_RESULTS:
         break;
     }
@@ -600,23 +793,24 @@ static void fini(struct worker *w)
     free(w->failures);
     cadre_channel_destroy(w->channel, LINGER_MS);
     cadre_bells_destroy(w->bells);
-    if (w->self != MPI_COMM_NULL)
-        MPI_Comm_free(&w->self);
+    cadre_workteams_fini(&w->teams);
 }
 
-cadre_err cadre_worker_run(MPI_Comm comm, int rank, struct cadre_error *error)
+cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
+                           struct cadre_error *error)
 {
-    struct worker w = {.rank = rank, .self = MPI_COMM_NULL};
+    struct worker w = {0};
     struct cadre_message message;
     cadre_err err, result = CADRE_OK;
 
     w.spin_ns = MS;
     w.task_pointer = &w.task;
+    w.task.worker = &w;
+    MPI_Comm_rank(crew, &w.rank);
     if ((err = cadre_channel_create(comm, on_sent, &w, &w.channel, error)) !=
         CADRE_OK)
         return err;
-    result = cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &w.self),
-                           "communicator of one", error);
+    result = cadre_workteams_init(&w.teams, crew, error);
     while (!w.is_dismissed && result == CADRE_OK) {
         next_message(&w, &message);
         result = on_message(&w, &message, error);

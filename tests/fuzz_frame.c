@@ -53,6 +53,11 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_function function;
     struct cadre_msg_batch batch;
     struct cadre_msg_results results;
+    struct cadre_msg_team team;
+    struct cadre_msg_init init;
+    struct cadre_msg_ready ready;
+    struct cadre_msg_end ending;
+    struct cadre_msg_news news;
     cadre_err err = CADRE_OK;
 
     switch (frame->type) {
@@ -83,6 +88,30 @@ static cadre_err decode(const struct cadre_frame *frame,
     case CADRE_FRAME_RESULTS:
         if ((err = cadre_results_decode(frame, &results, error)) == CADRE_OK)
             touch_results(&results);
+        break;
+    case CADRE_FRAME_TEAM:
+        if ((err = cadre_team_decode(frame, &team, error)) == CADRE_OK) {
+            for (uint32_t i = 0; i < team.size; i++)
+                touched += cadre_team_member(&team, i);
+            touch_text(team.place);
+        }
+        break;
+    case CADRE_FRAME_INIT:
+        if ((err = cadre_init_decode(frame, &init, error)) == CADRE_OK)
+            touched += init.team + init.function;
+        break;
+    case CADRE_FRAME_READY:
+        if ((err = cadre_ready_decode(frame, &ready, error)) == CADRE_OK)
+            touch_text(ready.text);
+        break;
+    case CADRE_FRAME_DISBAND:
+    case CADRE_FRAME_CLOSE:
+        if ((err = cadre_end_decode(frame, &ending, error)) == CADRE_OK)
+            touched += ending.number;
+        break;
+    case CADRE_FRAME_NEWS:
+        if ((err = cadre_news_decode(frame, &news, error)) == CADRE_OK)
+            touch_text(news.text);
         break;
     case CADRE_FRAME_BYE:
         break;

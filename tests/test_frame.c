@@ -28,7 +28,7 @@ static const struct cadre_msg_function function = {
     .written = "double lgamma(double x)",
     .expanded = ""};
 static const struct cadre_msg_batch batch = {
-    .job = 12, .first = 1000, .count = 3, .function = 7};
+    .job = 12, .first = 1000, .count = 3, .function = 7, .team = 3};
 static const struct cadre_msg_results results = {.job = 12, .first = 1000};
 static const struct cadre_failure failures[] = {
     {1000, CADRE_ETASK, -5, 1, "no convergence"},
@@ -109,10 +109,61 @@ static cadre_err encode_bye(struct cadre_buffer *buffer)
     return cadre_bye_encode(9, buffer);
 }
 
+static cadre_err encode_team(struct cadre_buffer *buffer)
+{
+    unsigned char members[12];
+    struct cadre_msg_team msg = {.team = 3,
+                                 .object = 2,
+                                 .rank = 1,
+                                 .size = 3,
+                                 .has_all = 1,
+                                 .members = members,
+                                 .place = "cores 0-3"};
+
+    for (uint32_t i = 0; i < 3; i++)
+        cadre_team_put_member(members, i, 10 + i);
+    return cadre_team_encode(&msg, 9, buffer);
+}
+
+static cadre_err encode_ready(struct cadre_buffer *buffer)
+{
+    return cadre_ready_encode(
+        &(struct cadre_msg_ready){
+            .team = 3, .err = CADRE_ETASK, .kind = -5, .text = "no licence"},
+        9, buffer);
+}
+
+static cadre_err encode_init(struct cadre_buffer *buffer)
+{
+    return cadre_init_encode(&(struct cadre_msg_init){.team = 3, .function = 7},
+                             9, buffer);
+}
+
+static cadre_err encode_disband(struct cadre_buffer *buffer)
+{
+    return cadre_disband_encode(&(struct cadre_msg_end){.number = 3}, 9,
+                                buffer);
+}
+
+static cadre_err encode_close(struct cadre_buffer *buffer)
+{
+    return cadre_close_encode(&(struct cadre_msg_end){.number = 2}, 9, buffer);
+}
+
+static cadre_err encode_news(struct cadre_buffer *buffer)
+{
+    return cadre_news_encode(
+        &(struct cadre_msg_news){
+            .job = 12, .row = 1001, .progress = 0.25, .text = "step 5"},
+        9, buffer);
+}
+
 /* In the order of enum cadre_frame_type, from 1. */
 static cadre_err (*const encoders[])(struct cadre_buffer *) = {
-    encode_hello, encode_welcome, encode_refuse, encode_function,
-    encode_batch, encode_results, encode_bye};
+    encode_hello, encode_welcome, encode_refuse,  encode_function,
+    encode_batch, encode_results, encode_bye,     encode_team,
+    encode_ready, encode_init,    encode_disband, encode_close,
+    encode_news};
 
 enum { NTYPES = sizeof encoders / sizeof encoders[0] };
 
@@ -126,6 +177,11 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_function f;
     struct cadre_msg_batch b;
     struct cadre_msg_results r;
+    struct cadre_msg_team t;
+    struct cadre_msg_ready y;
+    struct cadre_msg_init i;
+    struct cadre_msg_end e;
+    struct cadre_msg_news n;
 
     switch (frame->type) {
     case CADRE_FRAME_HELLO:
@@ -140,6 +196,17 @@ static cadre_err decode(const struct cadre_frame *frame,
         return cadre_batch_decode(frame, &b, error);
     case CADRE_FRAME_RESULTS:
         return cadre_results_decode(frame, &r, error);
+    case CADRE_FRAME_TEAM:
+        return cadre_team_decode(frame, &t, error);
+    case CADRE_FRAME_READY:
+        return cadre_ready_decode(frame, &y, error);
+    case CADRE_FRAME_INIT:
+        return cadre_init_decode(frame, &i, error);
+    case CADRE_FRAME_DISBAND:
+    case CADRE_FRAME_CLOSE:
+        return cadre_end_decode(frame, &e, error);
+    case CADRE_FRAME_NEWS:
+        return cadre_news_decode(frame, &n, error);
     case CADRE_FRAME_BYE:
         return CADRE_OK;
     }
@@ -211,6 +278,63 @@ static void function_comes_back(void)
     CU_ASSERT_STRING_EQUAL(msg.symbol, "lgamma");
     CU_ASSERT_STRING_EQUAL(msg.written, "double lgamma(double x)");
     CU_ASSERT_STRING_EQUAL(msg.expanded, "");
+    cadre_buffer_fini(&buffer);
+}
+
+static void team_comes_back_with_its_members(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_team msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_team(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_team_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.team, 3);
+    CU_ASSERT_EQUAL(msg.object, 2);
+    CU_ASSERT_EQUAL(msg.rank, 1);
+    CU_ASSERT_EQUAL_FATAL(msg.size, 3);
+    CU_ASSERT_EQUAL(msg.has_all, 1);
+    CU_ASSERT_EQUAL(cadre_team_member(&msg, 0), 10);
+    CU_ASSERT_EQUAL(cadre_team_member(&msg, 2), 12);
+    CU_ASSERT_STRING_EQUAL(msg.place, "cores 0-3");
+    cadre_buffer_fini(&buffer);
+}
+
+static void ready_init_ends_and_news_come_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_ready ready;
+    struct cadre_msg_init init;
+    struct cadre_msg_end ending;
+    struct cadre_msg_news news;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_ready(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_ready_decode(&frame, &ready, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(ready.team, 3);
+    CU_ASSERT_EQUAL(ready.err, CADRE_ETASK);
+    CU_ASSERT_EQUAL(ready.kind, -5);
+    CU_ASSERT_STRING_EQUAL(ready.text, "no licence");
+    buffer.len = 0;
+    CU_ASSERT_EQUAL_FATAL(encode_init(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_init_decode(&frame, &init, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(init.team, 3);
+    CU_ASSERT_EQUAL(init.function, 7);
+    buffer.len = 0;
+    CU_ASSERT_EQUAL_FATAL(encode_close(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_end_decode(&frame, &ending, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(ending.number, 2);
+    buffer.len = 0;
+    CU_ASSERT_EQUAL_FATAL(encode_news(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_news_decode(&frame, &news, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(news.row, 1001);
+    CU_ASSERT_EQUAL(news.progress, 0.25);
+    CU_ASSERT_STRING_EQUAL(news.text, "step 5");
     cadre_buffer_fini(&buffer);
 }
 
@@ -287,7 +411,7 @@ static void frames_in_a_row_are_found_one_by_one(void)
 
 static void the_header_has_the_bytes_of_its_comment(void)
 {
-    static const unsigned char expected[32] = {'C', 'D', 'R', 'E', 1, 0, 7, 0,
+    static const unsigned char expected[32] = {'C', 'D', 'R', 'E', 2, 0, 7, 0,
                                                32,  0,   0,   0,   0, 0, 0, 0,
                                                4,   3,   2,   1,   0, 0, 0, 0};
     struct cadre_buffer buffer = {0};
@@ -309,7 +433,7 @@ static void a_frame_of_another_version_names_both(void)
     CU_ASSERT_EQUAL(cadre_frame_decode(buffer.data, buffer.len, &frame, &error),
                     CADRE_EVERSION);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 99"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 1"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 2"));
     cadre_buffer_fini(&buffer);
 }
 
@@ -337,7 +461,9 @@ static void a_body_cut_anywhere_is_refused(void)
     struct cadre_error error;
     struct cadre_frame frame;
 
-    for (int i = 0; i < NTYPES - 1; i++) { /* all but BYE */
+    for (int i = 0; i < NTYPES; i++) {
+        if (encoders[i] == encode_bye)
+            continue;
         buffer.len = 0;
         CU_ASSERT_EQUAL_FATAL(encoders[i](&buffer), CADRE_OK);
         for (size_t len = CADRE_FRAME_ALIGN * 2; len < buffer.len;
@@ -378,7 +504,7 @@ static void an_impossible_header_is_refused(void)
 {
     expect_damage(encode_bye, 0, 'X', 1, "no frame");
     expect_damage(encode_bye, 6, 0, 2, "type 0");
-    expect_damage(encode_bye, 6, 8, 2, "type 8");
+    expect_damage(encode_bye, 6, 14, 2, "type 14");
     expect_damage(encode_bye, 8, 0, 8, "length 0");
     expect_damage(encode_bye, 8, 16, 8, "length 16");
     expect_damage(encode_bye, 8, 31, 8, "length 31");
@@ -402,7 +528,18 @@ static void an_impossible_field_is_refused_by_its_name(void)
     expect_damage(encode_batch, 40, 0, 8, "count");
     expect_damage(encode_batch, 40, UINT64_MAX, 8, "count");
     expect_damage(encode_batch, 48, 0, 4, "function");
-    expect_damage(encode_batch, 52, 1, 4, "padding");
+    expect_damage(encode_batch, 52, 0, 4, "team");
+    expect_damage(encode_team, 24, 0, 4, "team");
+    expect_damage(encode_team, 28, 0, 4, "object");
+    expect_damage(encode_team, 32, 3, 4, "rank");
+    expect_damage(encode_team, 36, 0, 4, "size");
+    expect_damage(encode_team, 36, 1 << 17, 4, "size");
+    expect_damage(encode_team, 36, 4000, 4, "members");
+    expect_damage(encode_team, 40, 2, 4, "has_all");
+    expect_damage(encode_ready, 28, 17, 4, "err");
+    expect_damage(encode_init, 28, 0, 4, "function");
+    expect_damage(encode_close, 24, 0, 4, "number");
+    expect_damage(encode_news, 40, UINT64_MAX, 8, "progress");
     expect_damage(encode_batch, 56, UINT64_MAX, 8, "args");
     expect_damage(encode_batch, 56, sizeof payload - 2, 8, "padding");
     expect_damage(encode_batch, 56, 0, 8, "end");
@@ -523,6 +660,8 @@ int main(void)
         CHECK(welcome_comes_back),
         CHECK(refuse_comes_back),
         CHECK(function_comes_back),
+        CHECK(team_comes_back_with_its_members),
+        CHECK(ready_init_ends_and_news_come_back),
         CHECK(batch_comes_back_with_its_arguments),
         CHECK(results_come_back_with_failures_and_outputs),
         CHECK(frames_in_a_row_are_found_one_by_one),

@@ -26,6 +26,7 @@
 #include <cadre/error.h>
 #include <cadre/macros.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct cadre_task cadre_task;   /* the running task */
@@ -63,5 +64,26 @@ struct cadre_task_record {
  * nothing outside a task. */
 CADRE_API void cadre_task_fail(int kind, const char *format, ...)
     CADRE_PRINTF(2, 3);
+
+/* Where and as what a task runs. A function gets its `cadre_task *self` by
+ * having such a parameter, which no caller gives. */
+struct cadre_task_info {
+    uint64_t index;   /* in its map; of a single task: 0 */
+    int rank, size;   /* in the team that runs it */
+    int worker;       /* this process's number among those started with it */
+    const char *host; /* lent for ever */
+};
+
+CADRE_API void cadre_task_describe(const cadre_task *self,
+                                   struct cadre_task_info *info);
+
+/* Tell how far the task is, 0 to 1, and in words (NULL: none); readable on its
+ * future. What comes within 50 ms of the last is not sent, but for 1. */
+CADRE_API void cadre_task_progress(cadre_task *self, double progress,
+                                   const char *text);
+
+/* Has it been cancelled since it began? A long task asks now and then, and
+ * returns; its outputs are dropped. Costs a memory access. */
+CADRE_API bool cadre_task_is_cancelled(const cadre_task *self);
 
 #endif

@@ -1,0 +1,171 @@
+/* farm_internal.h - what the files of `farm` share.
+ *
+ *     farm.c        jobs, the scheduler's actions, what workers say
+ *     farm_team.c   a team: its members, what it was sent, how far each is
+ *     farm_staff.c  teams come and go: hiring, spawning, replacing
+ */
+#ifndef CADRE_RUNTIME_FARM_INTERNAL_H
+#define CADRE_RUNTIME_FARM_INTERNAL_H
+
+#include "farm.h"
+
+struct team;
+
+/* A place in the batches that a team was sent: so many whole ones, counted from
+ * the team's start, and so many tasks of the next. */
+struct place {
+    uint64_t batch;
+    uint64_t task;
+};
+
+/* One of a team's workers; its number in the team is its index. */
+struct member {
+    struct team *team;
+    struct cadre_crew *crew;
+    int peer;
+    struct place done;    /* tasks whose results have come */
+    uint64_t first_batch; /* batches this worker was sent before the team's */
+};
+
+/* A batch that was sent. */
+struct sent {
+    struct cadre_job *job;
+    uint64_t first;
+    uint64_t count;
+};
+
+/* A task of the first batch that has failed on some rank. */
+struct failed_task {
+    uint64_t batch; /* as in struct place */
+    uint64_t task;
+};
+
+enum team_state {
+    TEAM_WORKING,
+    TEAM_LEAVING, /* gets no more tasks; goes when it has ended those it has */
+    TEAM_GONE     /* its members are no longer its own */
+};
+
+struct team {
+    struct cadre_farm *farm;
+    cadre_team_id id; /* in the scheduler: its index in the farm + 1 */
+    uint32_t number;  /* in the frames */
+    enum team_state state;
+    bool is_starved; /* memory for its tasks is wanting */
+    bool has_worked; /* a task has come back */
+    int size;
+    struct member *members;
+    struct sent *ring; /* sent and not ended by all members */
+    uint32_t ring_cap; /* power of two */
+    uint32_t head, held;
+    struct place done; /* ended by all members; done.batch is the ring's head */
+    struct failed_task *failed; /* of teams of several, until all have ended */
+    uint32_t nfailed, failed_cap;
+    uint64_t failed_ns; /* when the first of them failed */
+};
+
+struct cadre_farm {
+    struct cadre_farm *next; /* the engine's farms */
+    struct cadre_engine *engine;
+    struct cadre_sched *sched;
+    struct cadre_farm_options options; /* with strings of its own */
+    uint32_t object;                   /* its number in the frames */
+    struct team **teams;               /* by id; a gone one's place is empty */
+    uint32_t nteams, teams_cap;
+    int wanted;     /* teams */
+    int alive;      /* teams that are working */
+    int recruiting; /* teams that are being started */
+    int barren;     /* teams lost in a row without having done anything */
+    bool is_closed; /* takes no more jobs */
+    bool is_ending; /* hires no more */
+    bool has_starved;
+    uint64_t njobs;           /* submitted and not done */
+    cadre_err broken;         /* no task can run any more ... */
+    struct cadre_error cause; /* ... and why */
+    char last_lost[256];      /* what became of the team lost last */
+};
+
+/* --- farm.c --------------------------------------------------------------- */
+
+/* Let the scheduler take `event` and do what it says. */
+cadre_err cadre_farm_step(struct cadre_farm *farm, struct cadre_event *event);
+
+/* Send what was encoded since the last time. */
+void cadre_farm_flush(struct cadre_farm *farm);
+
+/* Nothing can run any more: what waits fails with this error, and what is
+ * submitted from now on too. */
+void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
+                      const struct cadre_error *error);
+
+/* Tell `worker` what function `f` is, if it does not know. */
+cadre_err cadre_farm_introduce(struct cadre_crew *crew, int peer,
+                               const struct cadre_function *f);
+
+/* --- farm_team.c ---------------------------------------------------------- */
+
+/* A team of `size` without members. NULL: out of memory. */
+struct team *cadre_farm_team_new(struct cadre_farm *farm, int size);
+void cadre_farm_team_free(struct team *team);
+
+struct cadre_worker *cadre_member_worker(const struct member *member);
+
+/* "worker 3 (process 123 on host)", with the rank in a team of several. */
+void cadre_member_name(const struct member *member, char *text, size_t len);
+
+/* Make sure that the next cadre_team_push() has room. CADRE_ENOMEM. */
+cadre_err cadre_farm_team_reserve_batch(struct team *team);
+void cadre_farm_team_push_batch(struct team *team, struct sent batch);
+/* The batch pushed last was not sent. */
+void cadre_farm_team_recall_batch(struct team *team);
+
+/* The batch in which `member` is; NULL: it has ended all it was sent. */
+const struct sent *cadre_member_batch(const struct member *member);
+
+/* `count` tasks more have come back from `member`. */
+void cadre_member_advance(struct member *member, uint64_t count);
+
+/* What all members have ended and `team->done` does not say yet: a run of tasks
+ * of one batch, after which it does. False: nothing. */
+bool cadre_farm_team_next_done(struct team *team, struct sent *run);
+
+/* A task of `member`'s batch has failed there. True: it is the first rank to
+ * say so, which is told to the job. */
+bool cadre_farm_team_note_failed(struct member *member, uint64_t task);
+
+/* Of [first, first + count) of `job` in the team's ring, the next run of tasks
+ * for which no failure was noted. */
+bool cadre_farm_team_next_unfailed(const struct team *team,
+                                   const struct cadre_job *job, uint64_t *first,
+                                   uint64_t end, uint64_t *count);
+
+/* Tasks that were sent to the team and that its first member has not begun. */
+uint64_t cadre_farm_team_unbegun(const struct team *team);
+
+/* --- farm_staff.c --------------------------------------------------------- */
+
+/* The first teams: resident workers that are free, then new ones. Under the
+ * lock, which is let go meanwhile. */
+cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error);
+
+/* Start as many teams as are missing, by a thread of their own. */
+void cadre_farm_recruit(struct cadre_farm *farm);
+
+/* `worker`, a member, is gone, and the team with it. */
+void cadre_farm_team_lose(struct member *member);
+
+/* One rank has failed long ago and another does not come back: end the team. */
+void cadre_farm_team_check(struct team *team, uint64_t now_ns);
+
+/* The team gets no more tasks, and goes when it has ended those it has. May
+ * free it. */
+void cadre_farm_team_retire(struct team *team);
+
+/* A retired team holds nothing any more: its members are free. The caller of
+ * the step that said so frees it. */
+void cadre_farm_team_release(struct team *team);
+
+/* All go. */
+void cadre_farm_dismiss(struct cadre_farm *farm);
+
+#endif

@@ -1,0 +1,513 @@
+/* farm_staff.c - teams come and go.
+ *
+ *     resident workers that are free --+--> hire: TEAM, INIT --> at work
+ *     MPI_Comm_spawn, by a thread -----+                           |
+ *              ^                                                   |
+ *              |   a member is gone: the team is lost, those of    |
+ *              +--  its members that may hang are ended     <------+
+ *                                                                  |
+ *     free again, or dismissed with their crew  <-- retired <------+
+ */
+#include "farm_internal.h"
+
+#include "log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BARREN_MAX = 4, /* teams lost in a row that never began a task */
+    GRACE_MS = 400  /* for the ranks of a team one of which has failed */
+};
+
+/* --- hiring --------------------------------------------------------------- */
+
+/* A place for one more team; its index is its id - 1. */
+static cadre_err find_place(struct cadre_farm *f, uint32_t *index)
+{
+    uint32_t cap = 2 * f->teams_cap + 8;
+    struct team **grown;
+
+    for (uint32_t i = 0; i < f->nteams; i++) {
+        if (f->teams[i] == NULL) {
+            *index = i;
+            return CADRE_OK;
+        }
+    }
+    if (f->nteams == f->teams_cap) {
+        if ((grown = reallocarray(f->teams, cap, sizeof *grown)) == NULL)
+            return CADRE_ENOMEM;
+        f->teams = grown;
+        f->teams_cap = cap;
+    }
+    f->teams[f->nteams] = NULL;
+    *index = f->nteams++;
+    return CADRE_OK;
+}
+
+static cadre_err send_init(const struct member *m)
+{
+    const struct cadre_function *init = m->team->farm->options.init;
+    struct cadre_msg_init msg = {.team = m->team->number};
+    cadre_err err;
+
+    if (init == NULL)
+        return CADRE_OK;
+    msg.function = init->id;
+    err = cadre_farm_introduce(m->crew, m->peer, init);
+    return err != CADRE_OK ? err
+                           : cadre_init_encode(&msg, m->crew->generation,
+                                               cadre_channel_buffer(
+                                                   m->crew->channel, m->peer));
+}
+
+/* Tell every member of the team, and let them fill their stores. */
+static cadre_err introduce_team(const struct team *t)
+{
+    const struct cadre_farm *f = t->farm;
+    unsigned char *members = malloc((size_t)t->size * sizeof(uint32_t));
+    struct cadre_msg_team msg = {.team = t->number,
+                                 .object = f->object,
+                                 .size = (uint32_t)t->size,
+                                 .has_all = f->options.has_all_ranks,
+                                 .members = members,
+                                 .place = ""};
+    cadre_err err = members != NULL ? CADRE_OK : CADRE_ENOMEM;
+
+    for (int i = 0; i < t->size && err == CADRE_OK; i++)
+        cadre_team_put_member(members, (uint32_t)i,
+                              (uint32_t)t->members[i].peer);
+    for (int i = 0; i < t->size && err == CADRE_OK; i++) {
+        const struct member *m = &t->members[i];
+
+        msg.rank = (uint32_t)i;
+        err =
+            cadre_team_encode(&msg, m->crew->generation,
+                              cadre_channel_buffer(m->crew->channel, m->peer));
+        if (err == CADRE_OK)
+            err = send_init(m);
+    }
+    free(members);
+    return err;
+}
+
+static void free_members(struct team *t)
+{
+    for (int i = 0; i < t->size; i++) {
+        struct cadre_worker *w = cadre_member_worker(&t->members[i]);
+
+        if (w->team == &t->members[i])
+            w->team = NULL;
+    }
+}
+
+/* A team of these workers of `crew`. */
+static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
+                      const int *peers)
+{
+    struct team *t = cadre_farm_team_new(farm, farm->options.ranks);
+    struct cadre_event event = {.type = CADRE_EV_TEAM_READY};
+    cadre_err err = CADRE_ENOMEM;
+    uint32_t index;
+
+    if (t == NULL || find_place(farm, &index) != CADRE_OK) {
+        cadre_farm_team_free(t);
+        return CADRE_ENOMEM;
+    }
+    t->id = event.team = index + 1;
+    t->number = ++farm->engine->last_team;
+    for (int i = 0; i < t->size; i++) {
+        struct member *m = &t->members[i];
+
+        m->crew = crew;
+        m->peer = peers[i];
+        m->first_batch = cadre_member_worker(m)->batches;
+        cadre_member_worker(m)->team = m;
+    }
+    farm->teams[index] = t;
+    farm->alive++;
+    if ((err = introduce_team(t)) == CADRE_OK &&
+        (err = cadre_farm_step(farm, &event)) == CADRE_OK)
+        return CADRE_OK;
+    farm->alive--;
+    farm->teams[index] = NULL;
+    free_members(t);
+    cadre_farm_team_free(t);
+    return err;
+}
+
+/* Teams of `crew`'s workers that are free, up to `wanted`. */
+static cadre_err hire_crew(struct cadre_farm *farm, struct cadre_crew *crew)
+{
+    int size = farm->options.ranks, n = 0;
+    int *peers = calloc((size_t)size, sizeof *peers);
+    cadre_err err = peers != NULL ? CADRE_OK : CADRE_ENOMEM;
+
+    for (int i = 0; i < crew->nworkers && err == CADRE_OK; i++) {
+        const struct cadre_worker *w = &crew->workers[i];
+
+        if (farm->alive >= farm->wanted)
+            break;
+        if (w->team != NULL || w->is_lost)
+            continue;
+        peers[n++] = i;
+        if (n == size) {
+            err = hire(farm, crew, peers);
+            n = 0;
+        }
+    }
+    free(peers);
+    return err;
+}
+
+static cadre_err hire_residents(struct cadre_farm *farm)
+{
+    cadre_err err = CADRE_OK;
+
+    for (struct cadre_crew *c = farm->engine->crews; c != NULL; c = c->next) {
+        if (c->is_resident && err == CADRE_OK)
+            err = hire_crew(farm, c);
+    }
+    return err;
+}
+
+/* Start `teams` new teams in one go. The lock is let go meanwhile. */
+static cadre_err hire_spawned(struct cadre_farm *farm, int teams,
+                              struct cadre_error *error)
+{
+    struct cadre_engine *e = farm->engine;
+    double timeout_s = farm->options.spawn_timeout_s;
+    uint64_t deadline = cadre_now_ns() + (uint64_t)(timeout_s * 1e9);
+    struct cadre_spawn spawn = {
+        .program = farm->options.program,
+        .count = teams * farm->options.ranks,
+        .cwd = farm->options.cwd,
+        .timeout_s = timeout_s,
+        .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
+        .keep_environment = e->keep_environment,
+    };
+    struct cadre_spawned spawned;
+    struct cadre_crew *crew;
+    cadre_err err;
+
+    if (e->is_stuck)
+        return cadre_error_set(error, CADRE_ESPAWN,
+                               "an earlier start of workers never came back: "
+                               "this program cannot start any more");
+    cadre_engine_unlock(e);
+    err = cadre_crew_spawn(&spawn, &spawned, error);
+    cadre_engine_lock(e);
+    e->is_stuck |= spawned.is_stuck;
+    if (err != CADRE_OK)
+        return err;
+    err = cadre_engine_add_crew(e, spawned.comm, deadline, &crew, error);
+    if (err != CADRE_OK) {
+        cadre_crew_end_strays(spawned.token);
+        return err;
+    }
+    err = hire_crew(farm, crew);
+    cadre_engine_tidy(e, crew);
+    return err == CADRE_OK ? err : cadre_error_set(error, err, "out of memory");
+}
+
+cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error)
+{
+    cadre_err err = CADRE_OK;
+    int missing;
+
+    if (!farm->options.only_spawned && hire_residents(farm) != CADRE_OK)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    if ((missing = farm->wanted - farm->alive) > 0) {
+        farm->recruiting += missing;
+        err = hire_spawned(farm, missing, error);
+        farm->recruiting -= missing;
+    }
+    cadre_farm_flush(farm);
+    return err;
+}
+
+/* --- recruiting ----------------------------------------------------------- */
+
+struct recruit {
+    struct cadre_farm *farm;
+    int teams;
+};
+
+/* With nobody at work and nobody to come, what waits would wait for ever. */
+static void give_up(struct cadre_farm *farm, cadre_err err,
+                    const struct cadre_error *cause)
+{
+    struct cadre_error error;
+
+    cadre_error_set(&error, err, "no worker is left%s%s%s%s",
+                    farm->last_lost[0] != '\0' ? " (the last one: " : "",
+                    farm->last_lost, farm->last_lost[0] != '\0' ? ")" : "",
+                    cause != NULL ? ", and starting new ones failed" : "");
+    if (cause != NULL)
+        snprintf(error.text + strlen(error.text),
+                 sizeof error.text - strlen(error.text), ": %.300s",
+                 cause->text);
+    cadre_farm_break(farm, err, &error);
+}
+
+static void recruit(struct cadre_farm *farm, int teams)
+{
+    struct cadre_error error = {""};
+    cadre_err err = CADRE_OK;
+
+    if (!farm->is_ending)
+        err = hire_spawned(farm, teams, &error);
+    farm->recruiting -= teams;
+    if (err != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN, "no new workers: %s", error.text);
+    if (err != CADRE_OK && farm->alive == 0 && farm->recruiting == 0)
+        give_up(farm, err, &error);
+    cadre_farm_flush(farm);
+}
+
+static void *run_recruit(void *arg)
+{
+    struct recruit r = *(struct recruit *)arg;
+    struct cadre_engine *e = r.farm->engine;
+
+    free(arg);
+    cadre_engine_lock(e);
+    recruit(r.farm, r.teams);
+    cadre_engine_wake(e);
+    cadre_engine_unlock(e);
+    return NULL;
+}
+
+static bool start_thread(struct cadre_farm *farm, int teams)
+{
+    struct recruit *r = malloc(sizeof *r);
+    pthread_t thread;
+
+    if (r == NULL)
+        return false;
+    *r = (struct recruit){.farm = farm, .teams = teams};
+    farm->recruiting += teams;
+    if (pthread_create(&thread, NULL, run_recruit, r) == 0) {
+        pthread_detach(thread);
+        return true;
+    }
+    farm->recruiting -= teams;
+    free(r);
+    return false;
+}
+
+/* Processes for one task are started when there is one, as many as fit. */
+static int missing_fresh(const struct cadre_farm *farm)
+{
+    uint64_t waiting = cadre_sched_waiting(farm->sched);
+    int room = farm->wanted - farm->recruiting;
+
+    for (uint32_t i = 0; i < farm->nteams; i++)
+        room -= farm->teams[i] != NULL;
+    if (room <= 0 || waiting <= (uint64_t)farm->recruiting)
+        return 0;
+    waiting -= (uint64_t)farm->recruiting;
+    return waiting < (uint64_t)room ? (int)waiting : room;
+}
+
+static int missing_teams(const struct cadre_farm *farm)
+{
+    return farm->options.is_fresh
+               ? missing_fresh(farm)
+               : farm->wanted - farm->alive - farm->recruiting;
+}
+
+void cadre_farm_recruit(struct cadre_farm *farm)
+{
+    int missing = missing_teams(farm);
+
+    if (missing <= 0 || farm->is_ending || farm->broken != CADRE_OK ||
+        (farm->is_closed && farm->njobs == 0))
+        return;
+    if (!farm->options.only_spawned && farm->engine->has_free_residents) {
+        farm->engine->has_free_residents = false;
+        if (hire_residents(farm) == CADRE_OK)
+            missing = missing_teams(farm);
+    }
+    if (missing <= 0)
+        return;
+    if (farm->engine->thread_level != MPI_THREAD_MULTIPLE ||
+        !start_thread(farm, missing)) {
+        if (farm->alive == 0 && farm->recruiting == 0)
+            give_up(farm, CADRE_ELOST, NULL);
+    }
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+/* A member is free: a resident one for others, a spawned one until its crew is
+ * dismissed. It forgets the team and what the object has stored. */
+static void send_off(struct member *m)
+{
+    struct cadre_worker *w = cadre_member_worker(m);
+    struct cadre_buffer *buffer;
+    struct cadre_msg_end team = {.number = m->team->number};
+    struct cadre_msg_end object = {.number = m->team->farm->object};
+
+    if (w->team == m)
+        w->team = NULL;
+    if (w->is_lost)
+        return;
+    buffer = cadre_channel_buffer(m->crew->channel, m->peer);
+    if (cadre_disband_encode(&team, m->crew->generation, buffer) != CADRE_OK ||
+        cadre_close_encode(&object, m->crew->generation, buffer) != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN, "out of memory to free a worker");
+    m->team->farm->engine->has_free_residents |= m->crew->is_resident;
+}
+
+static void drop_team(struct team *t)
+{
+    t->farm->teams[t->id - 1] = NULL;
+    t->state = TEAM_GONE;
+}
+
+/* Freed by who stepped the scheduler. */
+void cadre_farm_team_release(struct team *team)
+{
+    struct cadre_engine *e = team->farm->engine;
+
+    for (int i = 0; i < team->size; i++)
+        send_off(&team->members[i]);
+    cadre_engine_tidy(e, team->members[0].crew);
+    if (team->state == TEAM_WORKING)
+        team->farm->alive--;
+    drop_team(team);
+}
+
+void cadre_farm_team_retire(struct team *team)
+{
+    struct cadre_event event = {.type = CADRE_EV_TEAM_RETIRE, .team = team->id};
+
+    if (team->state != TEAM_WORKING)
+        return;
+    team->state = TEAM_LEAVING;
+    team->farm->alive--;
+    cadre_farm_step(team->farm, &event);
+    if (team->state == TEAM_GONE)
+        cadre_farm_team_free(team);
+}
+
+static bool is_behind(const struct member *m)
+{
+    return m->team->size > 1 &&
+           (!m->team->has_worked || cadre_member_batch(m) != NULL);
+}
+
+/* The others may be in a collective call with the dead, for ever: those are
+ * ended too. */
+static void end_siblings(struct team *t)
+{
+    for (int i = 0; i < t->size; i++) {
+        struct member *m = &t->members[i];
+        struct cadre_worker *w = cadre_member_worker(m);
+
+        w->team = NULL;
+        if (w->is_lost || is_behind(m))
+            cadre_engine_lose(t->farm->engine, m->crew, w);
+        else
+            send_off(m);
+    }
+}
+
+void cadre_farm_team_lose(struct member *member)
+{
+    struct team *t = member->team;
+    struct cadre_farm *farm = t->farm;
+    struct cadre_crew *crew = member->crew;
+    struct cadre_event event = {.type = CADRE_EV_TEAM_LOST, .team = t->id};
+    bool was_barren = t->held == 0 && !t->has_worked;
+    char name[128];
+
+    cadre_member_name(member, name, sizeof name);
+    snprintf(farm->last_lost, sizeof farm->last_lost, "%s was lost", name);
+    cadre_log(CADRE_LOG_WARN, "%s", farm->last_lost);
+    farm->alive -= t->state == TEAM_WORKING;
+    t->state = TEAM_GONE;
+    for (int i = 0; i < t->size; i++)
+        cadre_member_worker(&t->members[i])->team = NULL;
+    cadre_farm_step(farm, &event);
+    end_siblings(t);
+    drop_team(t);
+    cadre_engine_tidy(farm->engine, crew);
+    cadre_farm_team_free(t);
+    farm->barren = was_barren ? farm->barren + 1 : 0;
+    if (farm->barren > BARREN_MAX)
+        give_up(farm, CADRE_ELOST, NULL);
+}
+
+/* Does a rank hang in a task that has failed elsewhere in its team? */
+void cadre_farm_team_check(struct team *team, uint64_t now_ns)
+{
+    const struct failed_task *first = &team->failed[0];
+    struct member *late = NULL;
+
+    if (team->nfailed == 0 || now_ns - team->failed_ns < GRACE_MS * 1000000ull)
+        return;
+    for (int i = 0; i < team->size; i++) {
+        struct place p = team->members[i].done;
+
+        if (p.batch < first->batch ||
+            (p.batch == first->batch && p.task <= first->task))
+            late = &team->members[i];
+    }
+    if (late == NULL) {
+        team->failed_ns = now_ns;
+        return;
+    }
+    cadre_log(CADRE_LOG_INFO,
+              "team %d: a rank has failed and rank %d does not come back",
+              (int)team->id - 1, (int)(late - team->members));
+    cadre_engine_lose(team->farm->engine, late->crew,
+                      cadre_member_worker(late));
+}
+
+void cadre_farm_dismiss(struct cadre_farm *farm)
+{
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
+
+        if (t == NULL)
+            continue;
+        for (int k = 0; k < t->size; k++)
+            send_off(&t->members[k]);
+        cadre_engine_tidy(farm->engine, t->members[0].crew);
+        farm->teams[i] = NULL;
+        cadre_farm_team_free(t);
+    }
+    cadre_farm_flush(farm);
+    cadre_engine_reap(farm->engine);
+}
+
+/* --- more or fewer -------------------------------------------------------- */
+
+static struct team *leaver(const struct cadre_farm *farm, bool must_be_idle)
+{
+    for (uint32_t i = farm->nteams; i > 0; i--) {
+        struct team *t = farm->teams[i - 1];
+
+        if (t != NULL && t->state == TEAM_WORKING &&
+            (!must_be_idle || t->held == 0))
+            return t;
+    }
+    return NULL;
+}
+
+void cadre_farm_resize(struct cadre_farm *farm, int teams)
+{
+    struct team *t;
+
+    farm->wanted = teams;
+    while (farm->alive > teams && ((t = leaver(farm, true)) != NULL ||
+                                   (t = leaver(farm, false)) != NULL))
+        cadre_farm_team_retire(t);
+    cadre_farm_recruit(farm);
+    cadre_farm_flush(farm);
+}

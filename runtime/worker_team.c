@@ -1,0 +1,136 @@
+/* worker_team.c - see worker_team.h. */
+#include "worker_team.h"
+
+#include "channel.h"
+
+#include <stdlib.h>
+
+cadre_err cadre_workteams_init(struct cadre_workteams *teams, MPI_Comm crew,
+                               struct cadre_error *error)
+{
+    *teams = (struct cadre_workteams){.crew = crew, .self = MPI_COMM_NULL};
+    return cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &teams->self),
+                         "communicator of one", error);
+}
+
+static void free_team(struct cadre_workteam *t)
+{
+    if (t->size > 1 && t->comm != MPI_COMM_NULL)
+        MPI_Comm_free(&t->comm);
+    free(t);
+}
+
+void cadre_workteams_fini(struct cadre_workteams *teams)
+{
+    for (struct cadre_workteam *t = teams->list, *next; t != NULL; t = next) {
+        next = t->next;
+        free_team(t);
+    }
+    teams->list = NULL;
+    if (teams->self != MPI_COMM_NULL)
+        MPI_Comm_free(&teams->self);
+}
+
+struct cadre_workteam *cadre_workteam_find(struct cadre_workteams *teams,
+                                           uint32_t number)
+{
+    struct cadre_workteam **at = &teams->list, *found;
+
+    while (*at != NULL && (*at)->number != number)
+        at = &(*at)->next;
+    if ((found = *at) != NULL && at != &teams->list) {
+        *at = found->next;
+        found->next = teams->list;
+        teams->list = found;
+    }
+    return found;
+}
+
+void cadre_workteam_disband(struct cadre_workteams *teams, uint32_t number)
+{
+    struct cadre_workteam *t = cadre_workteam_find(teams, number);
+
+    if (t == NULL)
+        return;
+    teams->list = t->next;
+    free_team(t);
+}
+
+/* The members' ranks in the crew. NULL: out of memory, or no such worker. */
+static int *members_of(const struct cadre_workteams *teams,
+                       const struct cadre_msg_team *msg)
+{
+    int *ranks = malloc(msg->size * sizeof *ranks);
+    int crew = 0;
+
+    MPI_Comm_size(teams->crew, &crew);
+    for (uint32_t i = 0; ranks != NULL && i < msg->size; i++) {
+        uint32_t member = cadre_team_member(msg, i);
+
+        if (member >= (uint32_t)crew) {
+            free(ranks);
+            return NULL;
+        }
+        ranks[i] = (int)member;
+    }
+    return ranks;
+}
+
+/* The error handler of the crew's communicator is inherited: errors come back,
+ * which is not what a program expects of its communicators. */
+static cadre_err make_comm(struct cadre_workteams *teams, const int *ranks,
+                           struct cadre_workteam *t)
+{
+    MPI_Group all = MPI_GROUP_NULL, group = MPI_GROUP_NULL;
+    cadre_err err;
+
+    err = cadre_mpi_err(MPI_Comm_group(teams->crew, &all), "group of the crew",
+                        &t->error);
+    if (err == CADRE_OK)
+        err = cadre_mpi_err(MPI_Group_incl(all, t->size, ranks, &group),
+                            "group of the team", &t->error);
+    if (err == CADRE_OK)
+        err = cadre_mpi_err(MPI_Comm_create_group(teams->crew, group,
+                                                  (int)(t->number & 0x3fff),
+                                                  &t->comm),
+                            "communicator of the team", &t->error);
+    if (err == CADRE_OK)
+        MPI_Comm_set_errhandler(t->comm, MPI_ERRORS_ARE_FATAL);
+    if (group != MPI_GROUP_NULL)
+        MPI_Group_free(&group);
+    if (all != MPI_GROUP_NULL)
+        MPI_Group_free(&all);
+    return err;
+}
+
+cadre_err cadre_workteam_form(struct cadre_workteams *teams,
+                              const struct cadre_msg_team *msg,
+                              struct cadre_workteam **team,
+                              struct cadre_error *error)
+{
+    int *ranks = members_of(teams, msg);
+    struct cadre_workteam *t = calloc(1, sizeof *t);
+
+    if (ranks == NULL || t == NULL ||
+        cadre_workteam_find(teams, msg->team) != NULL) {
+        free(ranks);
+        free(t);
+        return cadre_error_set(error, CADRE_EPROTO, "team %u cannot be formed",
+                               (unsigned)msg->team);
+    }
+    *t = (struct cadre_workteam){.next = teams->list,
+                                 .number = msg->team,
+                                 .object = msg->object,
+                                 .rank = (int)msg->rank,
+                                 .size = (int)msg->size,
+                                 .has_all = msg->has_all != 0,
+                                 .comm = teams->self};
+    if (t->size > 1) {
+        t->comm = MPI_COMM_NULL;
+        t->err = make_comm(teams, ranks, t);
+    }
+    free(ranks);
+    teams->list = t;
+    *team = t;
+    return CADRE_OK;
+}
