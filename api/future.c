@@ -265,8 +265,8 @@ static cadre_err create(struct cadre_invocation call,
     return CADRE_OK;
 }
 
-struct cadre_future *cadre_pool_submit(struct cadre_pool *pool,
-                                       struct cadre_invocation call)
+struct cadre_future *cadre_object_submit(struct cadre_object *object,
+                                         struct cadre_invocation call)
 {
     struct cadre_error error = {""};
     struct cadre_future *f = NULL;
@@ -274,19 +274,19 @@ struct cadre_future *cadre_pool_submit(struct cadre_pool *pool,
     uint64_t bytes;
     cadre_err err;
 
-    if (pool == NULL)
+    if (object == NULL)
         return failed_future(
-            cadre_error_set(&error, CADRE_EINVAL, "submit: the pool is NULL"),
+            cadre_error_set(&error, CADRE_EINVAL, "submit: the object is NULL"),
             &error);
     if ((err = create(call, &f, &error)) != CADRE_OK)
         return failed_future(err, &error);
     if ((err = table_of(f, &t, &error)) == CADRE_OK) {
         bytes = t->row_bytes != NULL ? t->row_bytes[1] : t->bytes_per_row;
         cadre_table_free(t);
-        f->engine = cadre_farm_engine(pool->farm);
+        f->engine = cadre_farm_engine(object->farm);
         cadre_engine_lock(f->engine);
         err = cadre_farm_submit(
-            pool->farm, &f->job,
+            object->farm, &f->job,
             &(struct cadre_submission){.count = 1, .bytes_per_task = bytes},
             &error);
         cadre_engine_unlock(f->engine);

@@ -123,7 +123,7 @@ int cadre_finalize(void)
 
     if (e == NULL)
         return 0;
-    cadre_pools_destroy_all();
+    cadre_objects_destroy_all();
     can_end = dismiss_all(e);
     process.engine = NULL;
     process.has_finalized = true;

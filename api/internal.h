@@ -7,18 +7,63 @@
 
 #include <cadre/pool.h>
 
-struct cadre_pool {
-    struct cadre_pool *next; /* of the open ones; guarded by the list's lock */
+/* A pool or an executor: all kinds are this. */
+struct cadre_object {
+    struct cadre_object
+        *next; /* of the open ones; guarded by the list's lock */
     struct cadre_farm *farm;
+    bool oversubscribe;
 };
+
+/* What the options of all kinds come down to; zero means the default. */
+struct cadre_staffing {
+    int teams;
+    int ranks;                /* of each team */
+    bool counts_ranks;        /* `max_ranks` is given in the place of `teams` */
+    int max_ranks;            /* of all teams */
+    const char *option;       /* what the number of teams or ranks is called */
+    const char *ranks_option; /* and that of the ranks of a team; NULL: 1 */
+    bool has_all_ranks;       /* every rank's outputs are wanted */
+    bool is_fresh;            /* new processes for every task */
+    struct cadre_function *init_function;
+    bool oversubscribe;
+    const char *worker_program;
+    const char *cwd;
+    double spawn_timeout_s;
+};
+
+/* --- object.c ---------------------------------------------------------------
+ */
+
+/* Check the options, get the workers, put the object on the list. `kind` is for
+ * messages. Publishes its error. */
+cadre_err cadre_object_create(const char *kind,
+                              const struct cadre_staffing *staffing,
+                              struct cadre_object **object);
+
+/* Wait for its tasks, let the workers go, free it. NULL is allowed. */
+void cadre_object_destroy(struct cadre_object *object);
+
+/* From now on so many teams. `option` is what the caller calls it. Publishes
+ * its error. */
+cadre_err cadre_object_resize(struct cadre_object *object, const char *option,
+                              int teams);
+
+/* An option that counts something is 0 to `most`. CADRE_EINVAL. */
+cadre_err cadre_option_check(const char *name, int value, int most,
+                             struct cadre_error *error);
+
+/* Publishes its error. (pool.c) */
+cadre_err cadre_object_run(struct cadre_object *object,
+                           const struct cadre_map *map);
 
 /* The engine of the controller; CADRE_ESTATE before init, after finalize and on
  * a worker. */
 cadre_err cadre_engine_current(struct cadre_engine **engine,
                                struct cadre_error *error);
 
-/* Every pool is on a list, so that finalize can end what was left open. */
-void cadre_pools_destroy_all(void);
+/* Every object is on a list, so that finalize can end what was left open. */
+void cadre_objects_destroy_all(void);
 
 /* --- values.c: the arguments of one task ---------------------------------- */
 
@@ -51,6 +96,10 @@ cadre_err cadre_values_length(const struct cadre_proto *proto, int param,
 /* Can a pool run `fn`? (It has no store.) */
 cadre_err cadre_function_check(const struct cadre_function *fn,
                                struct cadre_error *error);
+
+/* Can `fn` be an init function? */
+cadre_err cadre_init_check(const struct cadre_function *fn,
+                           struct cadre_error *error);
 
 /* Fill `table->args` from `columns`, by name or position; check types, and
  * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 CADRE_TASK(int64_t, square, (int64_t i))
@@ -58,32 +56,6 @@ bool pool_works(struct cadre_pool *pool)
             return false;
     }
     return true;
-}
-
-double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-bool error_says(const char *part)
-{
-    if (strstr(cadre_error_text(), part) != NULL)
-        return true;
-    fprintf(stderr, "the error says '%s', not '%s'\n", cadre_error_text(),
-            part);
-    return false;
-}
-
-void check_err(cadre_err got, cadre_err want, const char *call, unsigned line,
-               const char *file)
-{
-    if (got != want)
-        fprintf(stderr, "%s:%u: '%s', not '%s': %s\n", file, line,
-                cadre_strerror(got), cadre_strerror(want), cadre_error_text());
-    CU_assertImplementation(got == want, line, call, file, "", CU_FALSE);
 }
 
 /* --- the end -----------------------------------------------------------------

@@ -2,9 +2,7 @@
 #ifndef CADRE_TESTS_MPI_POOL_H
 #define CADRE_TESTS_MPI_POOL_H
 
-#include "check.h"
-
-#include <cadre.h>
+#include "mpi_check.h"
 
 /* The parts' tables, each ended by a row of NULLs. */
 extern const struct check_test case_tests[];
@@ -21,20 +19,6 @@ struct cadre_pool *pool_of(int workers);
 
 /* Are the numbers 0, 1, ... squared right on this pool? */
 bool pool_works(struct cadre_pool *pool);
-
-double seconds(void);
-
-/* Is `part` in the text of the last error? Prints the text if it is not. */
-bool error_says(const char *part);
-
-/* `call` must return CADRE_OK, or `err`. (CUnit's own macros make a string of
- * what CADRE_INTO and its like expand to.) */
-#define CHECK_OK(call) check_err((call), CADRE_OK, #call, __LINE__, __FILE__)
-#define CHECK_ERR(err, call) check_err((call), (err), #call, __LINE__, __FILE__)
-void check_err(cadre_err got, cadre_err want, const char *call, unsigned line,
-               const char *file);
-
-#define CHECK_SAYS(part) CU_ASSERT(error_says(part))
 
 CADRE_DECLARE(int64_t, square, (int64_t i));
 CADRE_DECLARE(int, add, (int i, int j));

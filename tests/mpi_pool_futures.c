@@ -162,7 +162,7 @@ static void arguments_go_by_name_or_place_and_all_must_be_there(void)
     fails(cadre_submit(pool, CADRE_FN(add), 1, CADRE_ARG("i", 2)), CADRE_ETYPE,
           "twice");
     fails(cadre_submit((struct cadre_pool *)NULL, CADRE_FN(add), 1, 2),
-          CADRE_EINVAL, "pool");
+          CADRE_EINVAL, "the object is NULL");
     CU_ASSERT(pool_works(pool));
     cadre_pool_destroy(pool);
 }

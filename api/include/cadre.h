@@ -4,10 +4,13 @@
 #define CADRE_H
 
 #include <cadre/error.h>
+#include <cadre/executor.h>
 #include <cadre/function.h>
 #include <cadre/future.h>
 #include <cadre/init.h>
+#include <cadre/object.h>
 #include <cadre/pool.h>
+#include <cadre/spawn_pool.h>
 #include <cadre/task.h>
 #include <cadre/type.h>
 #include <cadre/value.h>

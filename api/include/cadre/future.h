@@ -3,9 +3,9 @@
 #define CADRE_FUTURE_H
 
 #include <cadre/function.h>
+#include <cadre/object.h>
 #include <cadre/value.h>
 
-struct cadre_pool;
 struct cadre_future; /* the handle to a task's outcome */
 
 /* Run one task: cadre_submit(pool, CADRE_FN(add), 2, 5). Arguments are given by
@@ -14,8 +14,8 @@ struct cadre_future; /* the handle to a task's outcome */
  * The future is given: cadre_future_free(). It is never NULL: what was wrong
  * with the call is its result. From any thread; does not wait. */
 #define cadre_submit(object, ...)                                              \
-    (_Generic((object), struct cadre_pool *                                    \
-              : cadre_pool_submit)((object), CADRE_CALL_(__VA_ARGS__)))
+    (cadre_object_submit((struct cadre_object *)CADRE_OBJECT_(object),         \
+                         CADRE_CALL_(__VA_ARGS__)))
 
 /* The function, and its arguments behind it. */
 struct cadre_invocation {
@@ -34,8 +34,8 @@ cadre_invocation_of(struct cadre_values all)
         .values = {.count = all.count - 1, .list = all.list + 1}};
 }
 
-CADRE_API struct cadre_future *cadre_pool_submit(struct cadre_pool *pool,
-                                                 struct cadre_invocation call);
+CADRE_API struct cadre_future *
+cadre_object_submit(struct cadre_object *object, struct cadre_invocation call);
 
 /* Wait for the task and take its outputs: cadre_future_result(f,
  * CADRE_INTO(&sum)). May be called again.

@@ -13,22 +13,15 @@
 
 #include <cadre/function.h>
 #include <cadre/future.h>
+#include <cadre/object.h>
 #include <cadre/value.h>
-
-struct cadre_pool; /* workers, and the tasks that wait for them */
 
 /* Zero means the default. */
 struct cadre_pool_options {
-    int max_workers;            /* processes that run tasks, the controller not
-                                   counted; default: the cores this process may
-                                   use, or the resident workers if there are */
-    bool oversubscribe;         /* max_workers may exceed the cores */
-    const char *worker_program; /* what workers run: a path, or a name found
-                                   beside the library or in PATH; default: this
-                                   program. "cadre-worker" knows the functions
-                                   of libraries only, and starts at once */
-    const char *cwd;            /* their working directory; default: this one */
-    double spawn_timeout_s; /* starting them may take this long; default 60 */
+    int max_workers; /* processes that run tasks, the controller not counted;
+                        default: the cores this process may use, or the resident
+                        workers if there are */
+    CADRE_COMMON_OPTIONS;
 };
 
 /* Get the workers. Resident ones (mpirun -n 5) come first, the rest is spawned.

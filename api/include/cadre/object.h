@@ -1,0 +1,83 @@
+/* cadre/object.h - what pools and executors have in common.
+ *
+ * An object is a queue of tasks and the teams of workers that run them. Its
+ * kind says what a team is and what comes back:
+ *
+ *     struct cadre_pool           map, starmap     teams of 1
+ *     struct cadre_executor       submit           one team of `cores` ranks
+ *     struct cadre_hpc_executor   submit           several such teams
+ *     struct cadre_pool_executor  submit           teams of 1
+ *     struct cadre_spawn_pool     map, starmap     teams of `ranks_per_task`,
+ *                                                  new processes for each task
+ *
+ * Any number of them live side by side in one controller. The functions here
+ * take any of them, from any thread.
+ */
+#ifndef CADRE_OBJECT_H
+#define CADRE_OBJECT_H
+
+#include <cadre/function.h>
+#include <cadre/value.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cadre_pool;
+struct cadre_executor;
+struct cadre_hpc_executor;
+struct cadre_pool_executor;
+struct cadre_spawn_pool;
+struct cadre_object; /* any of these */
+
+/* Options of every object; zero means the default. */
+#define CADRE_COMMON_OPTIONS                                                   \
+    /* Fills each worker's store before its first task, and that of a worker   \
+     * that takes the place of a lost one: CADRE_FN of a CADRE_INIT. */        \
+    struct cadre_function *init_function;                                      \
+    /* More ranks than cores are allowed. */                                   \
+    bool oversubscribe;                                                        \
+    /* What workers run: a path, or a name found beside the library or in      \
+     * PATH; default: this program. "cadre-worker" knows the functions of      \
+     * libraries only, and starts at once. */                                  \
+    const char *worker_program;                                                \
+    /* The workers' working directory; default: this one. */                   \
+    const char *cwd;                                                           \
+    /* Starting them may take this long; default 60. */                        \
+    double spawn_timeout_s
+
+/* `object`, one of the kinds above, as what it has in common with the others;
+ * anything else does not compile. */
+#define CADRE_OBJECT_(object)                                                  \
+    (_Generic((object), struct cadre_object *                                  \
+              : (object), struct cadre_pool *                                  \
+              : (object), struct cadre_executor *                              \
+              : (object), struct cadre_hpc_executor *                          \
+              : (object), struct cadre_pool_executor *                         \
+              : (object), struct cadre_spawn_pool *                            \
+              : (object)))
+
+enum cadre_shutdown_flags {
+    CADRE_NO_WAIT = 1,       /* return at once: what runs and what waits still
+                                ends, and its futures stay valid */
+    CADRE_CANCEL_FUTURES = 2 /* what has not started is not to run */
+};
+
+/* Take no more tasks, and wait for those that are there (or not: `flags`). Does
+ * nothing the second time. CADRE_ESTATE on a worker. */
+#define cadre_shutdown(object, flags)                                          \
+    (cadre_object_shutdown((struct cadre_object *)CADRE_OBJECT_(object),       \
+                           (flags)))
+CADRE_API cadre_err cadre_object_shutdown(struct cadre_object *object,
+                                          unsigned flags);
+
+/* Tasks that were submitted and have not started. */
+#define cadre_pending(object)                                                  \
+    (cadre_object_pending((struct cadre_object *)CADRE_OBJECT_(object)))
+CADRE_API uint64_t cadre_object_pending(struct cadre_object *object);
+
+/* Teams at work; fewer than asked for while lost ones are being replaced. */
+#define cadre_teams(object)                                                    \
+    (cadre_object_teams((struct cadre_object *)CADRE_OBJECT_(object)))
+CADRE_API int cadre_object_teams(struct cadre_object *object);
+
+#endif

@@ -1,0 +1,274 @@
+/* object.c - what pools and executors have in common: a farm, and a place on
+ * the list of what finalize ends. */
+#include "internal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct cadre_object *open_objects;
+
+enum { RANKS_MAX = CADRE_BELLS_MAX / 2 };
+
+/* --- options -------------------------------------------------------------- */
+
+cadre_err cadre_option_check(const char *name, int value, int most,
+                             struct cadre_error *error)
+{
+    if (value >= 0 && value <= most)
+        return CADRE_OK;
+    return cadre_error_set(error, CADRE_EINVAL,
+                           "%s is %d: it can be 1 to %d, or 0 for the default",
+                           name, value, most);
+}
+
+static int free_residents(struct cadre_engine *e)
+{
+    int n = 0;
+
+    cadre_engine_lock(e);
+    for (struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
+        for (int i = 0; c->is_resident && i < c->nworkers; i++)
+            n += c->workers[i].team == NULL && !c->workers[i].is_lost;
+    }
+    cadre_engine_unlock(e);
+    return n;
+}
+
+/* How many teams, and whether there is room for their ranks. */
+static cadre_err count_teams(const struct cadre_staffing *s, int residents,
+                             int *teams, struct cadre_error *error)
+{
+    int cores = cadre_host_cores();
+    int room = cores > residents ? cores : residents;
+    int all = residents > 0 ? residents : cores;
+    int ranks = s->ranks;
+
+    if (s->max_ranks > 0 || s->counts_ranks) {
+        int max_ranks = s->max_ranks > 0 ? s->max_ranks : all;
+
+        if (max_ranks < ranks && s->max_ranks == 0)
+            max_ranks = ranks;
+        if (ranks > max_ranks)
+            return cadre_error_set(
+                error, CADRE_EINVAL, "%s is %d: it can be 1 to %s, which is %d",
+                s->ranks_option, ranks, s->option, max_ranks);
+        *teams = max_ranks / ranks;
+    } else {
+        *teams = s->teams > 0 ? s->teams : all / ranks > 1 ? all / ranks : 1;
+    }
+    if ((int64_t)*teams * ranks > RANKS_MAX)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "%d x %d ranks: there can be %d", *teams, ranks,
+                               RANKS_MAX);
+    if (*teams * ranks > room && !s->oversubscribe)
+        return cadre_error_set(
+            error, CADRE_EINVAL,
+            "%s is %d%s: there are %d cores and %d free resident workers; ask "
+            "for fewer, or set oversubscribe",
+            s->option, s->counts_ranks ? *teams * ranks : *teams,
+            ranks > 1 && !s->counts_ranks ? ", of several ranks each" : "",
+            cores, residents);
+    return CADRE_OK;
+}
+
+static cadre_err check(const struct cadre_staffing *s,
+                       struct cadre_error *error)
+{
+    cadre_err err = CADRE_OK;
+
+    if (!(s->spawn_timeout_s >= 0 && s->spawn_timeout_s < 1e6))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "spawn_timeout_s is %g: it can be 0 (the "
+                               "default) to 1e6 seconds",
+                               s->spawn_timeout_s);
+    if (s->ranks_option != NULL)
+        err = cadre_option_check(s->ranks_option, s->ranks, RANKS_MAX, error);
+    if (err == CADRE_OK && s->option != NULL)
+        err = cadre_option_check(s->option,
+                                 s->counts_ranks ? s->max_ranks : s->teams,
+                                 RANKS_MAX, error);
+    if (err == CADRE_OK && s->init_function != NULL)
+        err = cadre_init_check(s->init_function, error);
+    return err;
+}
+
+/* --- creating ------------------------------------------------------------- */
+
+static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
+                          struct cadre_error *error)
+{
+    struct cadre_farm_options options = {
+        .has_all_ranks = s.has_all_ranks,
+        .is_fresh = s.is_fresh,
+        .init = s.init_function,
+        .cwd = s.cwd,
+        .spawn_timeout_s = s.spawn_timeout_s > 0 ? s.spawn_timeout_s : 60,
+        .only_spawned =
+            s.worker_program != NULL || s.cwd != NULL || s.is_fresh};
+    struct cadre_engine *engine;
+    char *program = NULL;
+    cadre_err err;
+    int residents;
+
+    if ((err = check(&s, error)) != CADRE_OK ||
+        (err = cadre_engine_current(&engine, error)) != CADRE_OK)
+        return err;
+    s.ranks = s.ranks > 0 ? s.ranks : 1;
+    options.ranks = s.ranks;
+    residents = options.only_spawned ? 0 : free_residents(engine);
+    if ((err = count_teams(&s, residents, &options.teams, error)) != CADRE_OK)
+        return err;
+    if (s.worker_program != NULL &&
+        (err = cadre_program_find(s.worker_program, &program, error)) !=
+            CADRE_OK)
+        return err;
+    options.program = program;
+    object->oversubscribe = s.oversubscribe;
+    err = cadre_farm_create(engine, &options, &object->farm, error);
+    free(program);
+    return err;
+}
+
+static void put_on(struct cadre_object *object)
+{
+    pthread_mutex_lock(&lock);
+    object->next = open_objects;
+    open_objects = object;
+    pthread_mutex_unlock(&lock);
+}
+
+cadre_err cadre_object_create(const char *kind,
+                              const struct cadre_staffing *staffing,
+                              struct cadre_object **object)
+{
+    struct cadre_error error = {""};
+    struct cadre_object *o = calloc(1, sizeof *o);
+    cadre_err err;
+
+    if (object == NULL)
+        err = cadre_error_set(&error, CADRE_EINVAL, "no place for the result");
+    else if (o == NULL)
+        err = cadre_error_set(&error, CADRE_ENOMEM, "out of memory");
+    else
+        err = get_farm(*staffing, o, &error);
+    if (err != CADRE_OK) {
+        free(o);
+        cadre_error_prefix(&error, err, "%s: ", kind);
+        return cadre_error_publish(&error, err);
+    }
+    put_on(o);
+    *object = o;
+    return CADRE_OK;
+}
+
+/* --- ending --------------------------------------------------------------- */
+
+/* Take `object` off the list; false: it is not on it (any more). */
+static bool take_off(struct cadre_object *object)
+{
+    struct cadre_object **at = &open_objects;
+    bool found;
+
+    pthread_mutex_lock(&lock);
+    while (*at != NULL && *at != object)
+        at = &(*at)->next;
+    if ((found = *at != NULL))
+        *at = object->next;
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+void cadre_object_destroy(struct cadre_object *object)
+{
+    if (object == NULL || !take_off(object))
+        return;
+    cadre_farm_destroy(object->farm);
+    free(object);
+}
+
+void cadre_objects_destroy_all(void)
+{
+    for (;;) {
+        struct cadre_object *o;
+
+        pthread_mutex_lock(&lock);
+        o = open_objects;
+        pthread_mutex_unlock(&lock);
+        if (o == NULL)
+            return;
+        cadre_object_destroy(o);
+    }
+}
+
+cadre_err cadre_object_shutdown(struct cadre_object *object, unsigned flags)
+{
+    struct cadre_engine *e;
+
+    if (object == NULL)
+        return cadre_error_publish(
+            &(struct cadre_error){"shutdown: the object is NULL"},
+            CADRE_EINVAL);
+    e = cadre_farm_engine(object->farm);
+    cadre_engine_lock(e);
+    cadre_farm_close(object->farm, (flags & CADRE_CANCEL_FUTURES) != 0);
+    if ((flags & CADRE_NO_WAIT) == 0)
+        cadre_farm_drain(object->farm);
+    cadre_engine_unlock(e);
+    return CADRE_OK;
+}
+
+/* --- asking --------------------------------------------------------------- */
+
+uint64_t cadre_object_pending(struct cadre_object *object)
+{
+    struct cadre_engine *e = cadre_farm_engine(object->farm);
+    uint64_t n;
+
+    cadre_engine_lock(e);
+    cadre_engine_poll(e);
+    n = cadre_farm_pending(object->farm);
+    cadre_engine_unlock(e);
+    return n;
+}
+
+int cadre_object_teams(struct cadre_object *object)
+{
+    struct cadre_engine *e = cadre_farm_engine(object->farm);
+    int n;
+
+    cadre_engine_lock(e);
+    n = cadre_farm_teams(object->farm);
+    cadre_engine_unlock(e);
+    return n;
+}
+
+cadre_err cadre_object_resize(struct cadre_object *object, const char *option,
+                              int teams)
+{
+    const struct cadre_farm_options *o = cadre_farm_options_of(object->farm);
+    struct cadre_engine *e = cadre_farm_engine(object->farm);
+    struct cadre_staffing s = {.teams = teams,
+                               .ranks = o->ranks,
+                               .option = option,
+                               .oversubscribe = object->oversubscribe};
+    struct cadre_error error = {""};
+    cadre_err err = CADRE_OK;
+    int checked;
+
+    if (teams < 1)
+        err = cadre_error_set(&error, CADRE_EINVAL,
+                              "%s is %d: it can be 1 or "
+                              "more",
+                              option, teams);
+    else
+        err = count_teams(&s, free_residents(e) + cadre_object_teams(object),
+                          &checked, &error);
+    if (err != CADRE_OK)
+        return cadre_error_publish(&error, err);
+    cadre_engine_lock(e);
+    cadre_farm_resize(object->farm, teams);
+    cadre_engine_unlock(e);
+    return CADRE_OK;
+}
