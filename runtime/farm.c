@@ -160,6 +160,8 @@ static void do_actions(struct cadre_farm *farm,
         case CADRE_ACT_JOB_DONE:
             do_job_done(farm, a);
             break;
+        case CADRE_ACT_AGAIN:
+            break;
         case CADRE_ACT_TEAM_OUT:
             cadre_farm_team_release(farm->teams[a->team - 1]);
             break;

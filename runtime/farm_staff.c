@@ -422,7 +422,8 @@ void cadre_farm_team_lose(struct member *member)
     struct team *t = member->team;
     struct cadre_farm *farm = t->farm;
     struct cadre_crew *crew = member->crew;
-    struct cadre_event event = {.type = CADRE_EV_TEAM_LOST, .team = t->id};
+    struct cadre_event event = {.type = CADRE_EV_TEAM_LOST,
+                                .lost = {.team = t->id}};
     bool was_barren = t->held == 0 && !t->has_worked;
     char name[128];
 

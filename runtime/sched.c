@@ -23,10 +23,12 @@
 enum {
     GROWTH = 16,     /* of a batch over the longest one finished */
     HELD_MAX = 4096, /* batches of a team; bounds the work of one step, too */
-    TEAM_ACTIONS_MAX = 2 /* that one team's work needs beside DROP */
+    TEAM_ACTIONS_MAX = 2, /* that one team's work needs beside DROP */
+    ERR_MAX = 31          /* a bit of retry_on for each */
 };
 
 #define TASKS_MAX (UINT64_C(1) << 48) /* of a job, and bytes of a task */
+#define RETRY_WAIT_MAX (UINT64_C(1) << 50)
 
 static const struct cadre_sched_options defaults = {
     .batch_ns = 5000000,
@@ -87,7 +89,18 @@ static void end_tasks(struct cadre_sched *s, uint32_t slot, uint64_t count)
         return;
     act(s,
         (struct cadre_action){.type = CADRE_ACT_JOB_DONE, .job = job->slot.id});
-    cadre_slots_remove(&s->queue.jobs, slot);
+    cadre_queue_remove(&s->queue, slot);
+}
+
+/* Forget how often a task was tried that has ended. Such a task travels alone:
+ * of several none was tried before. */
+static void end_attempts(struct cadre_sched *s, struct cadre_run run)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    struct cadre_terms *terms = cadre_queue_terms(&s->queue, job);
+
+    if (terms != NULL && run.count == 1)
+        cadre_attempt_end(&s->queue.terms, terms, run.first);
 }
 
 static void drop_tasks(struct cadre_sched *s, cadre_err err, cadre_team_id team,
@@ -100,7 +113,51 @@ static void drop_tasks(struct cadre_sched *s, cadre_err err, cadre_team_id team,
                .job = cadre_queue_job(&s->queue, run.job)->slot.id,
                .first = run.first,
                .count = run.count});
+    end_attempts(s, run);
     end_tasks(s, run.job, run.count);
+}
+
+/* Tasks that `team` held are to run once more, as attempt `attempt`. */
+static void run_again(struct cadre_sched *s, cadre_team_id team,
+                      struct cadre_run run, uint64_t attempt)
+{
+    act(s, (struct cadre_action){
+               .type = CADRE_ACT_AGAIN,
+               .team = team,
+               .attempt = (uint32_t)attempt,
+               .job = cadre_queue_job(&s->queue, run.job)->slot.id,
+               .first = run.first,
+               .count = run.count});
+}
+
+/* A task of `team` has failed and is tried again when its time comes. */
+static void retry_task(struct cadre_sched *s, cadre_team_id team, uint32_t job,
+                       uint64_t task)
+{
+    uint64_t made = cadre_queue_retry(&s->queue, job, task, s->now_ns);
+
+    run_again(s, team, (struct cadre_run){job, task, 1}, made + 1);
+}
+
+/* The terms of a job whose tasks may be tried again; NULL: they may not. */
+static struct cadre_terms *retry_terms(const struct cadre_sched *s,
+                                       uint32_t slot)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, slot);
+    struct cadre_terms *terms = cadre_queue_terms(&s->queue, job);
+
+    return terms == NULL || terms->retries == 0 || job->is_cancelled ? NULL
+                                                                     : terms;
+}
+
+/* May `task` be tried again, which was being tried and failed with `err`? */
+static bool may_retry(const struct cadre_sched *s,
+                      const struct cadre_terms *terms, uint64_t task,
+                      cadre_err err)
+{
+    uint64_t made = cadre_attempts_made(&s->queue.terms, terms, task) + 1;
+
+    return cadre_terms_allow(terms, made, err);
 }
 
 /* Handing out work. */
@@ -153,12 +210,25 @@ static uint64_t fitting(const struct cadre_sched *s,
     return fit == 0 && team->held == 0 ? 1 : fit;
 }
 
+/* Which attempt of these tasks is this? One tried before travels alone. */
+static uint32_t attempt_of(const struct cadre_sched *s, uint32_t slot,
+                           uint64_t first, uint64_t count)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, slot);
+    const struct cadre_terms *terms = cadre_queue_terms(&s->queue, job);
+
+    if (terms == NULL || count > 1)
+        return 1;
+    return 1 + (uint32_t)cadre_attempts_made(&s->queue.terms, terms, first);
+}
+
 /* Send the first `count` tasks of `run`, which is what is next; the team and
  * the list of actions have room. */
 static void send_batch(struct cadre_sched *s, uint32_t slot,
                        struct cadre_run run, uint64_t count)
 {
     const struct cadre_team *team = cadre_team_at(&s->teams, slot);
+    uint32_t attempt = attempt_of(s, run.job, run.first, count);
     const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
     const struct cadre_kind *kind = cadre_queue_kind(&s->queue, job);
     struct cadre_batch batch = {.first = run.first,
@@ -173,6 +243,7 @@ static void send_batch(struct cadre_sched *s, uint32_t slot,
     cadre_queue_take(&s->queue, count);
     act(s, (struct cadre_action){.type = CADRE_ACT_SEND,
                                  .team = (cadre_team_id)team->slot.id,
+                                 .attempt = attempt,
                                  .job = job->slot.id,
                                  .first = run.first,
                                  .count = count});
@@ -263,12 +334,30 @@ static cadre_err on_submit(struct cadre_sched *s,
 
     if (submit->job == 0 || submit->count == 0 || submit->count > TASKS_MAX ||
         (submit->bytes == NULL && submit->bytes_per_task > TASKS_MAX) ||
+        (submit->retries > 0 && (submit->count > UINT32_MAX ||
+                                 submit->retry_wait_ns > RETRY_WAIT_MAX)) ||
         cadre_slots_find(&s->queue.jobs, submit->job) != CADRE_NO_SLOT)
         return CADRE_EINVAL;
     if ((err = reserve_actions(s, 0)) != CADRE_OK ||
-        (err = cadre_queue_reserve(&s->queue)) != CADRE_OK)
+        (err = cadre_queue_reserve(&s->queue, submit)) != CADRE_OK)
         return err;
     cadre_queue_push(&s->queue, submit);
+    return CADRE_OK;
+}
+
+static cadre_err on_release(struct cadre_sched *s,
+                            const struct cadre_ev_release *release)
+{
+    const struct cadre_terms *terms =
+        cadre_terms_find(&s->queue.terms, release->job);
+    cadre_err err;
+
+    if (terms == NULL || terms->holds == 0 ||
+        release->bytes_per_task > TASKS_MAX)
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 0)) != CADRE_OK)
+        return err;
+    cadre_queue_release(&s->queue, release);
     return CADRE_OK;
 }
 
@@ -284,7 +373,7 @@ static cadre_err on_team_ready(struct cadre_sched *s, cadre_team_id id)
     return cadre_teams_add(&s->teams, id);
 }
 
-/* `count` tasks from the front of the team's first batch have ended. */
+/* `count` tasks from the front of the team's first batch have run. */
 static void finish_tasks(struct cadre_sched *s, uint32_t slot, uint32_t count)
 {
     const struct cadre_team *team = cadre_team_at(&s->teams, slot);
@@ -298,7 +387,52 @@ static void finish_tasks(struct cadre_sched *s, uint32_t slot, uint32_t count)
     if (count == batch.count && kind->longest < batch.sent)
         kind->longest = batch.sent;
     s->running -= count;
-    end_tasks(s, batch.job, count);
+}
+
+/* What RESULTS says of failures: are these tasks its own, in ascending order?
+ */
+static bool are_failures_true(const struct cadre_ev_results *results)
+{
+    uint64_t end = results->first + results->count, from = results->first;
+
+    for (uint64_t i = 0; i < results->nfailed; i++) {
+        const struct cadre_failed_task *f = &results->failed[i];
+
+        if (f->task < from || f->task >= end || f->err <= CADRE_OK ||
+            (int)f->err > ERR_MAX)
+            return false;
+        from = f->task + 1;
+    }
+    return true;
+}
+
+/* Let the tasks that failed and may be tried again wait for that; returns how
+ * many those are. */
+static uint64_t retry_failed(struct cadre_sched *s, uint32_t job,
+                             const struct cadre_ev_results *results)
+{
+    const struct cadre_terms *terms = retry_terms(s, job);
+    uint64_t count = 0;
+
+    for (uint64_t i = 0; terms != NULL && i < results->nfailed; i++) {
+        const struct cadre_failed_task *f = &results->failed[i];
+
+        if (!may_retry(s, terms, f->task, f->err))
+            continue;
+        retry_task(s, results->team, job, f->task);
+        count++;
+    }
+    return count;
+}
+
+static cadre_err reserve_results(struct cadre_sched *s, uint32_t job,
+                                 const struct cadre_ev_results *results)
+{
+    uint64_t again = retry_terms(s, job) != NULL ? results->nfailed : 0;
+    cadre_err err = reserve_actions(s, TEAM_ACTIONS_MAX + again);
+
+    return err != CADRE_OK ? err
+                           : cadre_attempts_reserve(&s->queue.terms, again);
 }
 
 static cadre_err on_results(struct cadre_sched *s,
@@ -307,6 +441,8 @@ static cadre_err on_results(struct cadre_sched *s,
     const struct cadre_batch *batch;
     const struct cadre_team *team;
     const struct cadre_job *job;
+    struct cadre_run run;
+    uint64_t again;
     cadre_err err;
     uint32_t slot;
 
@@ -315,37 +451,123 @@ static cadre_err on_results(struct cadre_sched *s,
         return CADRE_EINVAL;
     batch = cadre_team_batch(team, 0);
     job = cadre_queue_job(&s->queue, batch->job);
+    run = (struct cadre_run){batch->job, results->first, results->count};
     if (job->slot.id != results->job || batch->first != results->first ||
-        results->count == 0 || results->count > batch->count)
+        results->count == 0 || results->count > batch->count ||
+        !are_failures_true(results))
         return CADRE_EINVAL;
-    if ((err = reserve_actions(s, TEAM_ACTIONS_MAX)) != CADRE_OK)
+    if ((err = reserve_results(s, run.job, results)) != CADRE_OK)
         return err;
 
     cadre_queue_measured(&s->queue, cadre_queue_kind(&s->queue, job),
                          results->count, results->elapsed_ns);
     finish_tasks(s, slot, (uint32_t)results->count);
+    again = retry_failed(s, run.job, results);
+    if (again == 0)
+        end_attempts(s, run);
+    end_tasks(s, run.job, run.count - again);
     settle(s, slot, true);
     return CADRE_OK;
 }
 
-/* What a lost team held ends here. To run it again, reserve as many ranges,
- * and say cadre_queue_give_back() in the place of drop_tasks(). */
-static cadre_err on_team_lost(struct cadre_sched *s, cadre_team_id id)
+/* Room for what becomes of the tasks of a lost team: of a job with retries each
+ * goes its own way; of others there are those that it had begun, the last of
+ * these, and the rest. */
+static cadre_err reserve_lost(struct cadre_sched *s,
+                              const struct cadre_team *team)
 {
+    enum { BATCH_ACTIONS_MAX = 4 };
+    uint64_t actions = 0, attempts = 0;
+    cadre_err err;
+
+    for (uint32_t i = 0; i < team->held; i++) {
+        const struct cadre_batch *batch = cadre_team_batch(team, i);
+
+        actions += BATCH_ACTIONS_MAX;
+        if (retry_terms(s, batch->job) != NULL)
+            attempts += batch->count;
+    }
+    if ((err = reserve_actions(s, actions + attempts)) != CADRE_OK ||
+        (err = cadre_attempts_reserve(&s->queue.terms, attempts)) != CADRE_OK)
+        return err;
+    return cadre_slots_reserve_many(&s->queue.ranges, team->held);
+}
+
+/* Tasks that a lost team may have begun, and that all failed with `err`. */
+static void lose_begun(struct cadre_sched *s, cadre_team_id team, cadre_err err,
+                       struct cadre_run run)
+{
+    const struct cadre_terms *terms;
+
+    if (run.count == 0) /* the job may be done already */
+        return;
+    if ((terms = retry_terms(s, run.job)) == NULL) {
+        drop_tasks(s, err, team, run);
+        return;
+    }
+    for (uint64_t task = run.first; task < run.first + run.count; task++) {
+        if (may_retry(s, terms, task, err))
+            retry_task(s, team, run.job, task);
+        else
+            drop_tasks(s, err, team, (struct cadre_run){run.job, task, 1});
+    }
+}
+
+/* Tasks that a lost team had not begun. */
+static void lose_unbegun(struct cadre_sched *s, cadre_team_id team,
+                         struct cadre_run run)
+{
+    if (run.count == 0)
+        return;
+    if (cadre_queue_job(&s->queue, run.job)->is_cancelled) {
+        drop_tasks(s, CADRE_ECANCELLED, team, run);
+        return;
+    }
+    run_again(s, team, run, attempt_of(s, run.job, run.first, run.count));
+    cadre_queue_give_back(&s->queue, run.job, run.first, (uint32_t)run.count);
+}
+
+/* A batch of which a lost team had begun the first `begun` tasks; the last one
+ * failed with `err`. */
+static void lose_batch(struct cadre_sched *s, cadre_team_id team,
+                       struct cadre_batch batch, uint64_t begun, cadre_err err)
+{
+    uint64_t ended = err != CADRE_ELOST && begun > 0 ? begun - 1 : begun;
+    struct cadre_run rest = {batch.job, batch.first + begun,
+                             batch.count - begun};
+
+    s->running -= batch.count;
+    lose_begun(s, team, CADRE_ELOST,
+               (struct cadre_run){batch.job, batch.first, ended});
+    lose_begun(
+        s, team, err,
+        (struct cadre_run){batch.job, batch.first + ended, begun - ended});
+    lose_unbegun(s, team, rest);
+}
+
+static cadre_err on_team_lost(struct cadre_sched *s,
+                              const struct cadre_ev_lost *lost)
+{
+    cadre_err last_err = lost->err != CADRE_OK ? lost->err : CADRE_ELOST;
     struct cadre_team *team;
+    uint64_t begun; /* tasks of the batches from here on */
     cadre_err err;
     uint32_t slot;
 
-    if ((team = cadre_team_find(&s->teams, id, &slot)) == NULL)
+    if ((team = cadre_team_find(&s->teams, lost->team, &slot)) == NULL)
         return CADRE_EINVAL;
-    if ((err = reserve_actions(s, 2 * (uint64_t)team->held)) != CADRE_OK)
+    if ((err = reserve_lost(s, team)) != CADRE_OK)
         return err;
+    begun = lost->is_known ? lost->begun : UINT64_MAX;
+    if (lost->is_known && begun > team->tasks)
+        begun = team->tasks;
     for (uint32_t i = 0; i < team->held; i++) {
-        struct cadre_batch *batch = cadre_team_batch(team, i);
+        struct cadre_batch batch = *cadre_team_batch(team, i);
+        uint64_t of_it = begun < batch.count ? begun : batch.count;
 
-        s->running -= batch->count;
-        drop_tasks(s, CADRE_ELOST, id,
-                   (struct cadre_run){batch->job, batch->first, batch->count});
+        begun -= of_it;
+        lose_batch(s, lost->team, batch, of_it,
+                   begun == 0 ? last_err : CADRE_ELOST);
     }
     cadre_teams_remove(&s->teams, slot);
     return CADRE_OK;
@@ -383,10 +605,17 @@ static cadre_err cancel_job(struct cadre_sched *s, uint32_t slot)
 static cadre_err cancel_all(struct cadre_sched *s)
 {
     struct cadre_run run;
+    uint32_t job;
     cadre_err err = CADRE_OK;
 
     while (err == CADRE_OK && cadre_queue_peek(&s->queue, &run))
         err = cancel_job(s, run.job);
+    while (err == CADRE_OK && s->queue.terms.held.first != CADRE_NO_SLOT)
+        err = cancel_job(
+            s, cadre_terms_at(&s->queue.terms, s->queue.terms.held.first)
+                   ->slot.tag);
+    while (err == CADRE_OK && cadre_queue_delayed(&s->queue, &job))
+        err = cancel_job(s, job);
     return err;
 }
 
@@ -491,7 +720,7 @@ static cadre_err take(struct cadre_sched *s, const struct cadre_event *event)
     case CADRE_EV_RESULTS:
         return on_results(s, &event->results);
     case CADRE_EV_TEAM_LOST:
-        return on_team_lost(s, event->team);
+        return on_team_lost(s, &event->lost);
     case CADRE_EV_TEAM_RETIRE:
         return on_team_retire(s, event->team);
     case CADRE_EV_CANCEL:
@@ -500,6 +729,8 @@ static cadre_err take(struct cadre_sched *s, const struct cadre_event *event)
         return reserve_actions(s, 0);
     case CADRE_EV_UNSENT:
         return on_unsent(s, &event->unsent);
+    case CADRE_EV_RELEASE:
+        return on_release(s, &event->release);
     }
     return CADRE_EINVAL;
 }
@@ -519,6 +750,7 @@ cadre_err cadre_sched_step(struct cadre_sched *s,
         return err;
     }
     if (event->type != CADRE_EV_UNSENT) {
+        cadre_queue_take_due(&s->queue, s->now_ns);
         serve_idle(s);
         send_ahead(s);
     }
@@ -529,7 +761,7 @@ cadre_err cadre_sched_step(struct cadre_sched *s,
 
 uint64_t cadre_sched_waiting(const struct cadre_sched *s)
 {
-    return s->queue.waiting;
+    return s->queue.waiting + s->queue.aside;
 }
 
 uint64_t cadre_sched_running(const struct cadre_sched *s)
@@ -547,4 +779,9 @@ uint64_t cadre_sched_next_results_ns(const struct cadre_sched *s)
     const struct cadre_heap_entry *first = cadre_heap_first(&s->teams.finish);
 
     return first != NULL ? first->key : UINT64_MAX;
+}
+
+uint64_t cadre_sched_next_retry_ns(const struct cadre_sched *s)
+{
+    return cadre_attempts_due_ns(&s->queue.terms);
 }

@@ -33,8 +33,17 @@
  * - Bounded bytes: what a team holds weighs at most `inflight_bytes`, except
  *   that one task is always allowed. A batch of more than one task weighs at
  *   most half of that, so that the next one can be on its way.
- * - A lost team's tasks are dropped. Nobody is left to run the others if it was
- *   the last team: they wait, and the caller decides.
+ * - A lost team's tasks that it had not begun wait again, as if they had not
+ *   been sent. Those that it had begun are dropped, unless they may be tried
+ *   again; so are all it held where nobody knows what it had begun. Nobody is
+ *   left to run the others if it was the last team: they wait, and the caller
+ *   decides.
+ * - Retries: a task that failed in a way that its job retries, and has attempts
+ *   left, runs again, alone in its batch, not before its back-off has passed
+ *   (doubled with each further attempt); then it goes before all that was never
+ *   sent. A task of a cancelled job is not tried again.
+ * - Holds: a job that waits for others is not queued before as many RELEASEs
+ *   have come as it has holds. Its place in the queue is that of the last one.
  */
 #ifndef CADRE_RUNTIME_SCHED_H
 #define CADRE_RUNTIME_SCHED_H
@@ -63,7 +72,8 @@ enum cadre_event_type {
     CADRE_EV_TEAM_RETIRE, /* a team gets no more tasks and leaves when idle */
     CADRE_EV_CANCEL,      /* a job's tasks that were not sent are not to run */
     CADRE_EV_TICK,        /* time has passed; nothing else happened */
-    CADRE_EV_UNSENT /* a SEND could not be done; its tasks are to wait again */
+    CADRE_EV_UNSENT, /* a SEND could not be done; its tasks are to wait again */
+    CADRE_EV_RELEASE /* one of the things that a job waits for is there */
 };
 
 struct cadre_ev_submit {
@@ -74,6 +84,17 @@ struct cadre_ev_submit {
     uint64_t bytes_per_task; /* up to 2^48 */
     const uint64_t *bytes; /* or, where tasks differ, count + 1 running totals;
                               lent until the job's last action */
+    uint32_t holds;        /* RELEASEs that must come first */
+    uint32_t retries;      /* each task may be tried again so many times; such a
+                              job has at most 2^32 tasks */
+    uint32_t retry_on;     /* for these failures: bits 1 << cadre_err */
+    uint64_t retry_wait_ns; /* the first back-off, up to 2^50 */
+};
+
+/* A task that has run and failed. */
+struct cadre_failed_task {
+    uint64_t task;
+    cadre_err err;
 };
 
 /* Tasks [first, first + count) of one job: a batch, or a part of one. The
@@ -85,6 +106,24 @@ struct cadre_ev_results {
     uint64_t first;
     uint64_t count;
     uint64_t elapsed_ns; /* the team worked on them this long */
+    const struct cadre_failed_task *failed; /* those of them that failed, in
+                                               ascending order */
+    uint64_t nfailed;
+};
+
+/* The tasks of a team in the order in which they were sent: the first `begun`
+ * of them had been begun, and may have ended without a word. */
+struct cadre_ev_lost {
+    cadre_team_id team;
+    bool is_known;  /* `begun` is; else any of them may have been begun */
+    uint64_t begun; /* tasks */
+    cadre_err err;  /* how the last one begun failed (the others: CADRE_ELOST);
+                       0: CADRE_ELOST */
+};
+
+struct cadre_ev_release {
+    cadre_job_id job;
+    uint64_t bytes_per_task; /* if known only now; 0: as submitted */
 };
 
 /* One SEND action as a whole, and nothing of it has run. The tasks go back to
@@ -105,7 +144,9 @@ struct cadre_event {
         struct cadre_ev_submit submit;
         struct cadre_ev_results results;
         struct cadre_ev_unsent unsent;
-        cadre_team_id team; /* TEAM_READY, TEAM_LOST, TEAM_RETIRE */
+        struct cadre_ev_lost lost;
+        struct cadre_ev_release release;
+        cadre_team_id team; /* TEAM_READY, TEAM_RETIRE */
         cadre_job_id job;   /* CANCEL; 0: every job (this one event may be taken
                                in part where memory is short) */
     };
@@ -113,9 +154,13 @@ struct cadre_event {
 
 enum cadre_action_type {
     CADRE_ACT_SEND =
-        1,          /* send tasks [first, first + count) of `job` to `team` */
-    CADRE_ACT_DROP, /* these tasks will not run: they were on a lost team, or
-                       cancelled (`err`: CADRE_ELOST, CADRE_ECANCELLED) */
+        1,           /* send tasks [first, first + count) of `job` to `team` */
+    CADRE_ACT_DROP,  /* these tasks will not run (again): they were on a lost
+                        team (`err`: CADRE_ELOST, or what TEAM_LOST said), or
+                        cancelled (CADRE_ECANCELLED) */
+    CADRE_ACT_AGAIN, /* these tasks, which were sent, wait again: they failed
+                        and are tried once more (that is not their end), or
+                        their team was lost before it began with them */
     CADRE_ACT_JOB_DONE, /* every task of `job` has ended */
     CADRE_ACT_TEAM_OUT  /* a retired team holds nothing any more; its id is
                            forgotten (a lost team is, without this) */
@@ -124,8 +169,11 @@ enum cadre_action_type {
 /* Fields that a type does not speak of are zero. */
 struct cadre_action {
     enum cadre_action_type type;
-    cadre_err err;      /* DROP */
-    cadre_team_id team; /* SEND, TEAM_OUT; DROP of tasks that were sent */
+    cadre_err err; /* DROP */
+    cadre_team_id
+        team;         /* SEND, AGAIN, TEAM_OUT; DROP of tasks that were sent */
+    uint32_t attempt; /* SEND: this is their first, second, ... (from 1); AGAIN:
+                         likewise, the one to come */
     cadre_job_id job;
     uint64_t first;
     uint64_t count;
@@ -147,6 +195,7 @@ void cadre_sched_destroy(struct cadre_sched *sched);
  *
  * Asking twice is fine: to retire a retiring team or to cancel a cancelled job
  * changes nothing. A job is forgotten with its JOB_DONE, and its id with it.
+ * AGAIN actions for tasks of one RESULTS are in ascending order.
  *
  * CADRE_ENOMEM  the event was not taken; the scheduler is as before. (Where
  *               memory is short for sending ahead only, that waits.)
@@ -158,8 +207,8 @@ cadre_err cadre_sched_step(struct cadre_sched *sched,
                            const struct cadre_event *event,
                            struct cadre_actions *actions);
 
-/* Tasks that were submitted and not sent; sent and not finished; teams,
- * retiring ones too. */
+/* Tasks that were submitted and not sent (held ones and those that wait for
+ * their next attempt, too); sent and not finished; teams, retiring ones too. */
 uint64_t cadre_sched_waiting(const struct cadre_sched *sched);
 uint64_t cadre_sched_running(const struct cadre_sched *sched);
 uint32_t cadre_sched_teams(const struct cadre_sched *sched);
@@ -168,5 +217,9 @@ uint32_t cadre_sched_teams(const struct cadre_sched *sched);
  * nothing runs or nothing is known of what runs; a time that has passed when
  * they are late. Whoever waits may sleep until shortly before. */
 uint64_t cadre_sched_next_results_ns(const struct cadre_sched *sched);
+
+/* When the next task that failed is to be tried again: an event from then on,
+ * be it a TICK, lets it go. UINT64_MAX: none waits for its time. */
+uint64_t cadre_sched_next_retry_ns(const struct cadre_sched *sched);
 
 #endif

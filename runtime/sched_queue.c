@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define CHUNK_MAX ((UINT32_C(1) << 30) - 1)
+#define CHUNK_MAX ((UINT32_C(1) << 29) - 1)
 #define MEMORY 64 /* tasks */
 #define ESTIMATE_MAX                                                           \
     1125899906842624.0 /* 2^50 ns: two weeks; sums stay small */
@@ -65,6 +65,7 @@ void cadre_queue_fini(struct cadre_queue *queue)
     cadre_slots_fini(&queue->jobs);
     cadre_slots_fini(&queue->kinds);
     cadre_slots_fini(&queue->ranges);
+    cadre_terms_fini(&queue->terms);
 }
 
 void cadre_queue_init(struct cadre_queue *queue)
@@ -75,13 +76,40 @@ void cadre_queue_init(struct cadre_queue *queue)
     cadre_slots_init(&queue->ranges, sizeof(struct cadre_range));
     cadre_list_init(&queue->unsent);
     cadre_list_init(&queue->returned);
+    cadre_terms_init(&queue->terms);
 }
 
-cadre_err cadre_queue_reserve(struct cadre_queue *queue)
+static bool has_terms(const struct cadre_ev_submit *submit)
+{
+    return submit->holds > 0 || submit->retries > 0;
+}
+
+struct cadre_terms *cadre_queue_terms(const struct cadre_queue *queue,
+                                      const struct cadre_job *job)
+{
+    return job->has_terms ? cadre_terms_find(&queue->terms, job->slot.id)
+                          : NULL;
+}
+
+cadre_err cadre_queue_reserve(struct cadre_queue *queue,
+                              const struct cadre_ev_submit *submit)
 {
     cadre_err err = cadre_slots_reserve(&queue->jobs);
 
-    return err != CADRE_OK ? err : cadre_slots_reserve(&queue->kinds);
+    if (err == CADRE_OK)
+        err = cadre_slots_reserve(&queue->kinds);
+    if (err == CADRE_OK && has_terms(submit))
+        err = cadre_slots_reserve(&queue->terms.jobs);
+    return err;
+}
+
+/* What the job has waits from now on, after all others. */
+static void enqueue(struct cadre_queue *queue, uint32_t slot)
+{
+    const struct cadre_job *job = cadre_queue_job(queue, slot);
+
+    cadre_list_append(&queue->jobs, &queue->unsent, slot);
+    add_waiting(queue, job, job->count);
 }
 
 void cadre_queue_push(struct cadre_queue *queue,
@@ -104,8 +132,42 @@ void cadre_queue_push(struct cadre_queue *queue,
     else
         job->bytes.each = submit->bytes_per_task;
     job->returned = CADRE_NO_SLOT;
-    cadre_list_append(&queue->jobs, &queue->unsent, slot);
-    add_waiting(queue, job, job->count);
+    job->has_terms = has_terms(submit);
+    if (job->has_terms)
+        cadre_terms_add(&queue->terms, submit, slot);
+    if (submit->holds > 0)
+        queue->aside += job->count;
+    else
+        enqueue(queue, slot);
+}
+
+void cadre_queue_release(struct cadre_queue *queue,
+                         const struct cadre_ev_release *release)
+{
+    struct cadre_terms *terms = cadre_terms_find(&queue->terms, release->job);
+    uint32_t slot = terms->slot.tag;
+    struct cadre_job *job = cadre_queue_job(queue, slot);
+
+    if (release->bytes_per_task > 0 && !job->has_totals)
+        job->bytes.each = release->bytes_per_task;
+    if (--terms->holds > 0)
+        return;
+    cadre_terms_unhold(&queue->terms, terms);
+    queue->aside -= job->count;
+    enqueue(queue, slot);
+    if (terms->retries == 0) {
+        cadre_terms_remove(&queue->terms, terms);
+        job->has_terms = false;
+    }
+}
+
+void cadre_queue_remove(struct cadre_queue *queue, uint32_t slot)
+{
+    const struct cadre_job *job = cadre_queue_job(queue, slot);
+
+    if (job->has_terms)
+        cadre_terms_remove(&queue->terms, cadre_queue_terms(queue, job));
+    cadre_slots_remove(&queue->jobs, slot);
 }
 
 bool cadre_queue_peek(const struct cadre_queue *queue, struct cadre_run *run)
@@ -191,12 +253,68 @@ void cadre_queue_give_back(struct cadre_queue *queue, uint32_t slot,
     add_waiting(queue, job, count);
 }
 
+uint64_t cadre_queue_retry(struct cadre_queue *queue, uint32_t slot,
+                           uint64_t task, uint64_t now_ns)
+{
+    const struct cadre_job *job = cadre_queue_job(queue, slot);
+
+    queue->aside++;
+    return cadre_attempt_delay(&queue->terms, cadre_queue_terms(queue, job),
+                               task, now_ns);
+}
+
+void cadre_queue_take_due(struct cadre_queue *queue, uint64_t now_ns)
+{
+    while (cadre_attempts_due_ns(&queue->terms) <= now_ns &&
+           cadre_slots_reserve(&queue->ranges) == CADRE_OK) {
+        const struct cadre_terms *terms;
+        uint64_t task;
+
+        terms = cadre_attempt_take(&queue->terms, &task);
+        queue->aside--;
+        cadre_queue_give_back(queue, terms->slot.tag, task, 1);
+    }
+}
+
+bool cadre_queue_delayed(const struct cadre_queue *queue, uint32_t *slot)
+{
+    const struct cadre_terms *terms = cadre_attempts_first(&queue->terms);
+
+    if (terms != NULL)
+        *slot = terms->slot.tag;
+    return terms != NULL;
+}
+
+/* Withdraw what of the job is not in the queue: all of it where it is held, a
+ * task that waits for its time. */
+static bool withdraw_aside(struct cadre_queue *queue, struct cadre_job *job,
+                           struct cadre_run *run)
+{
+    struct cadre_terms *terms = cadre_queue_terms(queue, job);
+
+    if (terms != NULL && terms->holds > 0) {
+        cadre_terms_unhold(&queue->terms, terms);
+        *run = (struct cadre_run){terms->slot.tag, 0, job->count};
+        job->next = job->count;
+    } else if (terms != NULL &&
+               cadre_attempt_withdraw(&queue->terms, terms, &run->first)) {
+        run->job = terms->slot.tag;
+        run->count = 1;
+    } else {
+        return false;
+    }
+    queue->aside -= run->count;
+    return true;
+}
+
 bool cadre_queue_withdraw(struct cadre_queue *queue, uint32_t slot,
                           struct cadre_run *run)
 {
     struct cadre_job *job = cadre_queue_job(queue, slot);
     struct cadre_range *range;
 
+    if (withdraw_aside(queue, job, run))
+        return true;
     *run = (struct cadre_run){slot, job->next, job->count - job->next};
     if (job->returned != CADRE_NO_SLOT) {
         range = range_at(queue, range_at(queue, job->returned)->next);
@@ -213,9 +331,12 @@ bool cadre_queue_withdraw(struct cadre_queue *queue, uint32_t slot,
 size_t cadre_queue_runs(const struct cadre_queue *queue, uint32_t slot)
 {
     const struct cadre_job *job = cadre_queue_job(queue, slot);
+    const struct cadre_terms *terms = cadre_queue_terms(queue, job);
     size_t runs = job->next < job->count ? 1 : 0;
     uint32_t range = job->returned;
 
+    if (terms != NULL)
+        runs += cadre_list_length(&queue->terms.attempts, &terms->delayed);
     if (range == CADRE_NO_SLOT)
         return runs;
     do {

@@ -4,6 +4,9 @@
  *     [job 3: 8..11] ...  ->  job 7 ------> job 8 ------> job 9 ...
  *     ^ front                 ^ its first unsent task is next
  *
+ * Beside it stand the jobs that wait for others, and tasks that wait for their
+ * next attempt (sched_terms.h): they are in neither list.
+ *
  * Every job that lives has a record here, waiting or not; a job whose tasks
  * have all been sent is in no list. A range is a run of tasks of one job that
  * came back unsent; the ranges of one job form a ring, so that cancelling the
@@ -14,6 +17,7 @@
 
 #include "sched.h"
 #include "sched_slots.h"
+#include "sched_terms.h"
 
 /* How long tasks of one function take. */
 struct cadre_kind {
@@ -37,7 +41,8 @@ struct cadre_job {
         const uint64_t *totals;
     } bytes;
     uint32_t returned; /* the last of its ranges, or CADRE_NO_SLOT */
-    uint32_t chunk : 30;
+    uint32_t chunk : 29;
+    uint32_t has_terms : 1; /* see sched_terms.h */
     uint32_t has_totals : 1;
     uint32_t is_cancelled : 1;
 };
@@ -65,9 +70,11 @@ struct cadre_queue {
     struct cadre_slots ranges;  /* struct cadre_range */
     struct cadre_list unsent;   /* jobs with tasks that were never sent */
     struct cadre_list returned; /* ranges */
-    uint64_t returns;           /* ranges ever: their ids */
-    uint64_t waiting;           /* tasks */
-    uint64_t worth_ns;          /* estimate for all that waits; unmeasured: 0 */
+    struct cadre_terms_set terms;
+    uint64_t returns; /* ranges ever: their ids */
+    uint64_t waiting; /* tasks */
+    uint64_t aside; /* tasks of held jobs, and those that wait for their time */
+    uint64_t worth_ns; /* estimate for all that waits; unmeasured: 0 */
 };
 
 /* A job is named by the slot of its record throughout. */
@@ -80,10 +87,23 @@ struct cadre_job *cadre_queue_job(const struct cadre_queue *queue,
 struct cadre_kind *cadre_queue_kind(const struct cadre_queue *queue,
                                     const struct cadre_job *job);
 
-/* Add a job at the end; cadre_queue_reserve first (CADRE_ENOMEM: as before). */
-cadre_err cadre_queue_reserve(struct cadre_queue *queue);
+/* The terms of `job`; NULL: it has none. */
+struct cadre_terms *cadre_queue_terms(const struct cadre_queue *queue,
+                                      const struct cadre_job *job);
+
+/* Add a job at the end, or put it aside if it waits for others;
+ * cadre_queue_reserve first (CADRE_ENOMEM: as before). */
+cadre_err cadre_queue_reserve(struct cadre_queue *queue,
+                              const struct cadre_ev_submit *submit);
 void cadre_queue_push(struct cadre_queue *queue,
                       const struct cadre_ev_submit *submit);
+
+/* One of the things that a held job waits for is there. */
+void cadre_queue_release(struct cadre_queue *queue,
+                         const struct cadre_ev_release *release);
+
+/* Forget a job whose tasks have all ended. */
+void cadre_queue_remove(struct cadre_queue *queue, uint32_t slot);
 
 /* What is next; false when nothing waits. */
 bool cadre_queue_peek(const struct cadre_queue *queue, struct cadre_run *run);
@@ -96,6 +116,18 @@ void cadre_queue_take(struct cadre_queue *queue, uint64_t count);
  * cadre_slots_reserve(&queue->ranges) first. */
 void cadre_queue_give_back(struct cadre_queue *queue, uint32_t slot,
                            uint64_t first, uint32_t count);
+
+/* Task `task`, which was taken and failed, is to be tried again: it waits for
+ * its time. Returns how often it was tried; cadre_attempts_reserve first. */
+uint64_t cadre_queue_retry(struct cadre_queue *queue, uint32_t slot,
+                           uint64_t task, uint64_t now_ns);
+
+/* Let the tasks whose time has come wait with the others; stops where memory is
+ * short. */
+void cadre_queue_take_due(struct cadre_queue *queue, uint64_t now_ns);
+
+/* A job that has a task that waits for its time; false: there is none. */
+bool cadre_queue_delayed(const struct cadre_queue *queue, uint32_t *slot);
 
 /* Take from the middle what waits of a job, a run at a time; false when nothing
  * is left. */

@@ -95,12 +95,12 @@ void cadre_slots_init(struct cadre_slots *slots, size_t record_size)
     slots->free = CADRE_NO_SLOT;
 }
 
-/* Room for one more bucket, and the first one. */
-static cadre_err reserve_buckets(struct cadre_slots *slots)
+/* Room for `count` more buckets, and the first one. */
+static cadre_err reserve_buckets(struct cadre_slots *slots, uint64_t count)
 {
-    cadre_err err = cadre_array_reserve(&slots->buckets, &slots->bucket_cap,
-                                        (uint64_t)slots->bucket_count + 2,
-                                        sizeof(uint32_t));
+    cadre_err err =
+        cadre_array_reserve(&slots->buckets, &slots->bucket_cap,
+                            slots->bucket_count + count + 1, sizeof(uint32_t));
 
     if (err == CADRE_OK && slots->bucket_count == 0) {
         slots->buckets[0] = CADRE_NO_SLOT;
@@ -110,14 +110,11 @@ static cadre_err reserve_buckets(struct cadre_slots *slots)
     return err;
 }
 
-cadre_err cadre_slots_reserve(struct cadre_slots *slots)
+static cadre_err add_block(struct cadre_slots *slots)
 {
-    cadre_err err = reserve_buckets(slots);
     char *block;
+    cadre_err err;
 
-    if (err != CADRE_OK || slots->free != CADRE_NO_SLOT ||
-        slots->made < (uint64_t)slots->block_count << BLOCK_SHIFT)
-        return err;
     if (slots->block_count == (CADRE_NO_SLOT >> BLOCK_SHIFT))
         return CADRE_ENOMEM; /* four thousand million records */
     err = cadre_array_reserve(&slots->blocks, &slots->block_cap,
@@ -129,6 +126,22 @@ cadre_err cadre_slots_reserve(struct cadre_slots *slots)
         return CADRE_ENOMEM;
     slots->blocks[slots->block_count++] = block;
     return CADRE_OK;
+}
+
+cadre_err cadre_slots_reserve_many(struct cadre_slots *slots, uint64_t count)
+{
+    uint64_t need = slots->count + count; /* records, in slots old and new */
+    cadre_err err = reserve_buckets(slots, count);
+
+    while (err == CADRE_OK && need > (uint64_t)slots->block_count
+                                         << BLOCK_SHIFT)
+        err = add_block(slots);
+    return err;
+}
+
+cadre_err cadre_slots_reserve(struct cadre_slots *slots)
+{
+    return cadre_slots_reserve_many(slots, 1);
 }
 
 uint32_t cadre_slots_add(struct cadre_slots *slots, uint64_t id)
@@ -219,4 +232,15 @@ void cadre_list_remove(const struct cadre_slots *slots, struct cadre_list *list,
 
     *(prev == CADRE_NO_SLOT ? &list->first : &record(slots, prev)->next) = next;
     *(next == CADRE_NO_SLOT ? &list->last : &record(slots, next)->prev) = prev;
+}
+
+size_t cadre_list_length(const struct cadre_slots *slots,
+                         const struct cadre_list *list)
+{
+    size_t count = 0;
+
+    for (uint32_t at = list->first; at != CADRE_NO_SLOT;
+         at = record(slots, at)->next)
+        count++;
+    return count;
 }

@@ -48,6 +48,9 @@ void cadre_slots_fini(struct cadre_slots *slots); /* zeroed memory is fine */
 /* Make sure that the next add succeeds; CADRE_ENOMEM leaves all as it was. */
 cadre_err cadre_slots_reserve(struct cadre_slots *slots);
 
+/* The same for the next `count` adds. */
+cadre_err cadre_slots_reserve_many(struct cadre_slots *slots, uint64_t count);
+
 /* A new record for `id`, zero but for the id; reserve comes first, and no
  * record of this id lives. */
 uint32_t cadre_slots_add(struct cadre_slots *slots, uint64_t id);
@@ -72,6 +75,10 @@ void cadre_list_prepend(const struct cadre_slots *slots,
                         struct cadre_list *list, uint32_t slot);
 void cadre_list_remove(const struct cadre_slots *slots, struct cadre_list *list,
                        uint32_t slot);
+
+/* How many; looks at each. */
+size_t cadre_list_length(const struct cadre_slots *slots,
+                         const struct cadre_list *list);
 
 /* A larger array: `*array` of `*cap` items of `size` bytes gets room for at
  * least `need`, doubling. CADRE_ENOMEM leaves it as it was. */

@@ -52,11 +52,18 @@ static void note_action(const struct cadre_action *a)
         if (sent_count < 1024)
             sent[sent_count++] = *a;
         note_tasks(a);
-        note(" -> team %" PRIu32 "\n", a->team);
+        note(" -> team %" PRIu32, a->team);
+        note(a->attempt == 1 ? "\n" : " (%" PRIu32 ")\n", a->attempt);
         break;
     case CADRE_ACT_DROP:
         note_tasks(a);
-        note(a->err == CADRE_ELOST ? " lost\n" : " cancelled\n");
+        note(a->err == CADRE_ELOST      ? " lost\n"
+             : a->err == CADRE_ETIMEOUT ? " too late\n"
+                                        : " cancelled\n");
+        break;
+    case CADRE_ACT_AGAIN:
+        note_tasks(a);
+        note(" again (%" PRIu32 ")\n", a->attempt);
         break;
     case CADRE_ACT_JOB_DONE:
         note("job %" PRIu64 " done\n", a->job);
@@ -135,7 +142,8 @@ static cadre_err ready(cadre_team_id team)
 
 static cadre_err lost(cadre_team_id team)
 {
-    return team_event(CADRE_EV_TEAM_LOST, team);
+    return step((struct cadre_event){.type = CADRE_EV_TEAM_LOST,
+                                     .lost = {.team = team}});
 }
 
 static cadre_err retire(cadre_team_id team)
@@ -162,6 +170,56 @@ static cadre_err results(cadre_team_id team, cadre_job_id job, uint64_t first,
                                                  .first = first,
                                                  .count = count,
                                                  .elapsed_ns = elapsed_ns}});
+}
+
+/* One task of the job was all, and it failed. */
+static cadre_err failed(cadre_team_id team, cadre_job_id job, uint64_t task,
+                        cadre_err err)
+{
+    struct cadre_failed_task f = {.task = task, .err = err};
+
+    return step((struct cadre_event){.type = CADRE_EV_RESULTS,
+                                     .results = {.team = team,
+                                                 .job = job,
+                                                 .first = task,
+                                                 .count = 1,
+                                                 .elapsed_ns = SECOND,
+                                                 .failed = &f,
+                                                 .nfailed = 1}});
+}
+
+/* The team is lost, and had begun so many tasks. */
+static cadre_err lost_after(cadre_team_id team, uint64_t begun, cadre_err err)
+{
+    return step((struct cadre_event){
+        .type = CADRE_EV_TEAM_LOST,
+        .lost = {.team = team, .is_known = true, .begun = begun, .err = err}});
+}
+
+/* A job whose tasks may be tried three times, whatever happens to them. */
+static cadre_err submit_tough(cadre_job_id job, uint64_t count,
+                              uint64_t wait_ns)
+{
+    return step((struct cadre_event){.type = CADRE_EV_SUBMIT,
+                                     .submit = {.job = job,
+                                                .count = count,
+                                                .kind = 1,
+                                                .retries = 2,
+                                                .retry_on = UINT32_MAX,
+                                                .retry_wait_ns = wait_ns}});
+}
+
+static cadre_err submit_held(cadre_job_id job, uint64_t count, uint32_t holds)
+{
+    return step((struct cadre_event){
+        .type = CADRE_EV_SUBMIT,
+        .submit = {.job = job, .count = count, .kind = 1, .holds = holds}});
+}
+
+static cadre_err release(cadre_job_id job)
+{
+    return step((struct cadre_event){.type = CADRE_EV_RELEASE,
+                                     .release = {.job = job}});
 }
 
 static cadre_err unsent(cadre_team_id team, cadre_job_id job, uint64_t first,
@@ -805,6 +863,307 @@ static void slow_first_call_is_soon_forgotten(void)
     end();
 }
 
+static void tasks_a_lost_team_had_not_begun_wait_again(void)
+{
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit(1, 40);
+    EXPECT("job 1 tasks 0-4 -> team 1\n"
+           "job 1 tasks 5-9 -> team 1\n");
+    lost_after(1, 3, 0);
+    EXPECT("job 1 tasks 0-2 lost\n"
+           "job 1 tasks 3-4 again (1)\n"
+           "job 1 tasks 5-9 again (1)\n");
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 37);
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 0);
+    ready(2);
+    EXPECT("job 1 tasks 3-4 -> team 2\n"
+           "job 1 tasks 5-9 -> team 2\n"
+           "job 1 tasks 10-14 -> team 2\n");
+    end();
+}
+
+static void the_task_that_ran_when_its_team_was_ended_fails_in_its_way(void)
+{
+    begin();
+    ready(1);
+    ready(2);
+    teach(1, MS, 100);
+    submit_chunks(1, 4, 4);
+    EXPECT("job 1 tasks 0-3 -> team 1\n");
+    results(1, 1, 0, 1, MS);
+    lost_after(1, 2, CADRE_ETIMEOUT);
+    EXPECT("job 1 task 1 lost\n" /* had ended, but nobody knows how */
+           "job 1 task 2 too late\n"
+           "job 1 task 3 again (1)\n"
+           "job 1 task 3 -> team 2\n");
+    lost_after(2, 99, CADRE_ETIMEOUT);
+    EXPECT("job 1 task 3 too late\n"
+           "job 1 done\n");
+    end();
+}
+
+static void cancelled_tasks_of_a_lost_team_do_not_wait_again(void)
+{
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit_chunks(1, 3, 3);
+    cancel(1);
+    lost_after(1, 1, 0);
+    EXPECT("job 1 task 0 lost\n"
+           "job 1 tasks 1-2 cancelled\n"
+           "job 1 done\n");
+    end();
+}
+
+static void a_task_that_fails_is_tried_again_until_its_attempts_are_used(void)
+{
+    begin();
+    ready(1);
+    submit_tough(1, 1, 0);
+    EXPECT("job 1 task 0 -> team 1\n");
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 task 0 again (2)\n"
+           "job 1 task 0 -> team 1 (2)\n");
+    lost_after(1, 1, 0);
+    EXPECT("job 1 task 0 again (3)\n");
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 1);
+    ready(2);
+    EXPECT("job 1 task 0 -> team 2 (3)\n");
+    lost(2);
+    EXPECT("job 1 task 0 lost\n"
+           "job 1 done\n");
+    end();
+}
+
+static void a_task_whose_last_attempt_is_right_ends_right(void)
+{
+    begin();
+    ready(1);
+    submit_tough(1, 1, 0);
+    failed(1, 1, 0, CADRE_ETASK);
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 task 0 again (3)\n"
+           "job 1 task 0 -> team 1 (3)\n");
+    results(1, 1, 0, 1, US);
+    EXPECT("job 1 done\n");
+    submit_tough(1, 1, 0); /* a new job of the same id starts afresh */
+    EXPECT("job 1 task 0 -> team 1\n");
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 task 0 again (2)\n"
+           "job 1 task 0 -> team 1 (2)\n");
+    failed(1, 1, 0, CADRE_ETASK);
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 done\n"); /* its last failure is its end */
+    end();
+}
+
+static void only_chosen_failures_are_tried_again(void)
+{
+    struct cadre_event event = {
+        .type = CADRE_EV_SUBMIT,
+        .submit = {.job = 1,
+                   .count = 2,
+                   .kind = 1,
+                   .retries = 1,
+                   .retry_on = UINT32_C(1) << CADRE_ELOST}};
+
+    begin();
+    ready(1);
+    step(event);
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 task 1 -> team 1\n");
+    lost_after(1, 1, CADRE_ELOST);
+    EXPECT("job 1 task 1 again (2)\n");
+    end();
+}
+
+static void tasks_tried_again_travel_alone_and_first(void)
+{
+    struct cadre_failed_task two[] = {{1, CADRE_ETASK}, {2, CADRE_ETASK}};
+    struct cadre_event event = {.type = CADRE_EV_RESULTS,
+                                .results = {.team = 1,
+                                            .job = 1,
+                                            .first = 0,
+                                            .count = 5,
+                                            .elapsed_ns = 5 * MS,
+                                            .failed = two,
+                                            .nfailed = 2}};
+
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit_tough(1, 1000, 0);
+    EXPECT("job 1 tasks 0-4 -> team 1\n"
+           "job 1 tasks 5-9 -> team 1\n");
+    step(event);
+    EXPECT("job 1 task 1 again (2)\n"
+           "job 1 task 2 again (2)\n"
+           "job 1 task 1 -> team 1 (2)\n"
+           "job 1 task 2 -> team 1 (2)\n"
+           "job 1 tasks 10-14 -> team 1\n");
+    lost_after(1, 6, 0); /* 5-9 had ended without a word, 1 was running */
+    EXPECT("job 1 task 5 again (2)\n"
+           "job 1 task 6 again (2)\n"
+           "job 1 task 7 again (2)\n"
+           "job 1 task 8 again (2)\n"
+           "job 1 task 9 again (2)\n"
+           "job 1 task 1 again (3)\n"
+           "job 1 task 2 again (2)\n" /* it had failed once, as before */
+           "job 1 tasks 10-14 again (1)\n");
+    end();
+}
+
+static void back_off_doubles_and_any_event_ends_it(void)
+{
+    begin();
+    ready(1);
+    submit_tough(1, 1, SECOND);
+    CU_ASSERT_EQUAL(cadre_sched_next_retry_ns(s), UINT64_MAX);
+    failed(1, 1, 0, CADRE_ETASK);
+    EXPECT("job 1 task 0 again (2)\n");
+    CU_ASSERT_EQUAL(cadre_sched_next_retry_ns(s), SECOND);
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 1);
+    now_ns = SECOND - 1;
+    tick();
+    EXPECT("");
+    submit(2, 1); /* nobody else waits for it */
+    EXPECT("job 2 task 0 -> team 1\n");
+    now_ns = SECOND;
+    results(1, 2, 0, 1, US);
+    EXPECT("job 2 done\n"
+           "job 1 task 0 -> team 1 (2)\n");
+    CU_ASSERT_EQUAL(cadre_sched_next_retry_ns(s), UINT64_MAX);
+    failed(1, 1, 0, CADRE_ETASK);
+    CU_ASSERT_EQUAL(cadre_sched_next_retry_ns(s), 3 * SECOND);
+    now_ns = 3 * SECOND;
+    tick();
+    EXPECT("job 1 task 0 -> team 1 (3)\n");
+    end();
+}
+
+static void cancel_ends_the_wait_for_another_attempt(void)
+{
+    begin();
+    ready(1);
+    submit_tough(1, 3, SECOND);
+    submit_tough(2, 1, SECOND);
+    failed(1, 1, 0, CADRE_ETASK);
+    failed(1, 1, 1, CADRE_ETASK);
+    cancel(1);
+    EXPECT("job 1 task 0 cancelled\n"
+           "job 1 task 1 cancelled\n");
+    failed(1, 1, 2, CADRE_ETASK); /* no further attempt */
+    EXPECT("job 1 done\n"
+           "job 2 task 0 -> team 1\n");
+    failed(1, 2, 0, CADRE_ETASK);
+    CU_ASSERT_EQUAL(cancel(0), CADRE_OK);
+    EXPECT("job 2 task 0 cancelled\n"
+           "job 2 done\n");
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 0);
+    CU_ASSERT_EQUAL(cadre_sched_next_retry_ns(s), UINT64_MAX);
+    end();
+}
+
+static void failures_that_cannot_be_are_refused(void)
+{
+    struct cadre_failed_task f[] = {{3, CADRE_ETASK}, {2, CADRE_ETASK}};
+    struct cadre_event event = {
+        .type = CADRE_EV_RESULTS,
+        .results = {
+            .team = 1, .job = 1, .count = 4, .failed = f, .nfailed = 2}};
+
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit_chunks(1, 4, 4);
+    CU_ASSERT_EQUAL(step(event), CADRE_EINVAL); /* out of order */
+    event.results.nfailed = 1;
+    f[0].task = 4;
+    CU_ASSERT_EQUAL(step(event), CADRE_EINVAL);
+    f[0] = (struct cadre_failed_task){0, CADRE_OK};
+    CU_ASSERT_EQUAL(step(event), CADRE_EINVAL);
+    f[0].err = 32;
+    CU_ASSERT_EQUAL(step(event), CADRE_EINVAL);
+    f[0].err = CADRE_ETASK;
+    CU_ASSERT_EQUAL(step(event), CADRE_OK);
+    EXPECT("job 1 done\n");
+    end();
+}
+
+static void held_job_is_queued_with_its_last_release(void)
+{
+    begin();
+    ready(1);
+    submit_held(1, 2, 2);
+    EXPECT("");
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 2);
+    submit(2, 2);
+    EXPECT("job 2 task 0 -> team 1\n");
+    CU_ASSERT_EQUAL(release(1), CADRE_OK);
+    EXPECT("");
+    results(1, 2, 0, 1, SECOND);
+    EXPECT("job 2 task 1 -> team 1\n");
+    CU_ASSERT_EQUAL(release(1), CADRE_OK);
+    EXPECT("");
+    CU_ASSERT_EQUAL(release(1), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(release(2), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(release(3), CADRE_EINVAL);
+    results(1, 2, 1, 1, SECOND);
+    EXPECT("job 2 done\n"
+           "job 1 task 0 -> team 1\n");
+    end();
+}
+
+static void held_job_may_be_cancelled(void)
+{
+    begin();
+    submit_held(1, 5, 1);
+    submit_held(2, 1, 1);
+    submit_held(3, 1, 1);
+    submit(4, 1);
+    cancel(1);
+    EXPECT("job 1 tasks 0-4 cancelled\n"
+           "job 1 done\n");
+    CU_ASSERT_EQUAL(release(1), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(cancel(0), CADRE_OK);
+    EXPECT("job 4 task 0 cancelled\n"
+           "job 4 done\n"
+           "job 2 task 0 cancelled\n"
+           "job 2 done\n"
+           "job 3 task 0 cancelled\n"
+           "job 3 done\n");
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 0);
+    end();
+}
+
+static void held_work_does_not_count_as_work_that_waits(void)
+{
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit_held(1, 1000, 1);
+    submit(2, 8); /* batches as if job 1 were not there */
+    EXPECT("job 2 tasks 0-3 -> team 1\n");
+    end();
+}
+
+static void weight_of_a_held_job_may_come_with_its_release(void)
+{
+    struct cadre_event event = {.type = CADRE_EV_RELEASE,
+                                .release = {.job = 1, .bytes_per_task = 5000}};
+
+    begin_with((struct cadre_sched_options){.inflight_bytes = 1000});
+    ready(1);
+    teach(1, 10, 1000);
+    submit_held(1, 10, 1);
+    step(event);
+    EXPECT("job 1 task 0 -> team 1\n"); /* too heavy for a second one */
+    end();
+}
+
 static void absurd_numbers_do_no_harm(void)
 {
     begin();
@@ -871,6 +1230,23 @@ static cadre_err lose(unsigned team)
     return lost(team);
 }
 
+static cadre_err lose_some(unsigned team)
+{
+    return lost_after(team, 100, 0);
+}
+
+static cadre_err submit_special(unsigned job)
+{
+    return step((struct cadre_event){.type = CADRE_EV_SUBMIT,
+                                     .submit = {.job = job,
+                                                .count = 300,
+                                                .chunk = 300,
+                                                .kind = 1,
+                                                .holds = job % 2,
+                                                .retries = 1,
+                                                .retry_on = UINT32_MAX}});
+}
+
 static cadre_err cancel_last(unsigned team)
 {
     (void)team;
@@ -905,6 +1281,14 @@ static void failed_step_changes_nothing(void)
     CU_ASSERT_EQUAL(cadre_sched_running(s), 0);
     CU_ASSERT_EQUAL(cadre_sched_waiting(s), 399 - 17);
     sweep(cancel_last, 1);
+    end();
+
+    begin();
+    for (unsigned job = 1; job < 600; job++)
+        sweep(submit_special, job);
+    ready(1);
+    sweep(lose_some, 1);
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 599 * 300);
     end();
 }
 
@@ -977,6 +1361,20 @@ static const struct check_test tests[] = {
     CHECK(retiring_team_leaves_when_its_batch_was_not_sent),
     CHECK(next_results_are_foretold),
     CHECK(slow_first_call_is_soon_forgotten),
+    CHECK(tasks_a_lost_team_had_not_begun_wait_again),
+    CHECK(the_task_that_ran_when_its_team_was_ended_fails_in_its_way),
+    CHECK(cancelled_tasks_of_a_lost_team_do_not_wait_again),
+    CHECK(a_task_that_fails_is_tried_again_until_its_attempts_are_used),
+    CHECK(a_task_whose_last_attempt_is_right_ends_right),
+    CHECK(only_chosen_failures_are_tried_again),
+    CHECK(tasks_tried_again_travel_alone_and_first),
+    CHECK(back_off_doubles_and_any_event_ends_it),
+    CHECK(cancel_ends_the_wait_for_another_attempt),
+    CHECK(failures_that_cannot_be_are_refused),
+    CHECK(held_job_is_queued_with_its_last_release),
+    CHECK(held_job_may_be_cancelled),
+    CHECK(held_work_does_not_count_as_work_that_waits),
+    CHECK(weight_of_a_held_job_may_come_with_its_release),
     CHECK(absurd_numbers_do_no_harm),
     CHECK(failed_step_changes_nothing),
     CHECK(create_may_fail),

@@ -3,7 +3,8 @@
  *     test_sched_sim [SEEDS]
  *
  * Each seed is a cluster of its own: teams that come, retire and die, jobs of
- * all sizes, tasks of constant, random and heavy-tailed length, results in
+ * all sizes, some held until others are there, tasks of constant, random and
+ * heavy-tailed length, some of which fail and are tried again, results in
  * parts, sends that fail, cancels, and workers that lie. A second, simple
  * record of what is where is kept beside the scheduler; after every step the
  * two must agree and the promises of sched.h must hold. A failure names its
@@ -28,7 +29,23 @@
 
 enum { KINDS = 5 };
 
-enum task_state { WAITING, SENT, ENDED };
+enum task_state {
+    WAITING, /* in the queue */
+    HELD,    /* its job waits for others */
+    DELAYED, /* it failed and waits for its time, or is in the queue again */
+    SENT,
+    ENDED
+};
+
+/* What the next actions must say of a task that was sent. */
+enum fate {
+    NO_FATE,
+    FATE_RETRY,     /* AGAIN, as it failed */
+    FATE_BACK,      /* AGAIN, as it never began */
+    FATE_LOST,      /* DROP: CADRE_ELOST */
+    FATE_ENDED,     /* DROP: what TEAM_LOST said */
+    FATE_CANCELLED, /* DROP: CADRE_ECANCELLED */
+};
 enum shape { CONSTANT, RANDOM, HEAVY_TAILED, LAST_LONG };
 
 struct kind {
@@ -44,6 +61,15 @@ struct job {
     uint64_t bytes_each;
     uint64_t *totals; /* or NULL */
     unsigned char *state;
+    unsigned char *fate;
+    unsigned char *made; /* attempts that failed */
+    unsigned char *runs; /* times that it was sent for good */
+    uint64_t *due_ns;
+    uint32_t holds;
+    uint32_t retries;
+    uint32_t retry_on;
+    uint64_t retry_wait_ns;
+    uint32_t fails_per_1000;
     uint32_t kind;
     bool is_cancelled;
     bool is_done; /* JOB_DONE was seen */
@@ -80,7 +106,13 @@ struct arrival {
     uint32_t life;
 };
 
-/* Tasks that a failed send gave back. */
+/* A task that waits for its time. */
+struct delayed {
+    uint32_t job;
+    uint64_t task;
+};
+
+/* Tasks that came back and were never tried. */
 struct returned {
     uint32_t job;
     uint64_t first;
@@ -102,11 +134,17 @@ struct sim {
     struct job *jobs; /* id: index + 1 */
     uint32_t job_count;
     uint32_t submitted; /* jobs */
-    uint32_t front;     /* the first job that may have unsent tasks */
+    uint32_t *order;    /* jobs as they were queued */
+    uint32_t queued;    /* jobs in it */
+    uint32_t front;     /* the first of them that may have unsent tasks */
     uint32_t done;      /* jobs */
     uint32_t complete;  /* jobs all of whose tasks have ended */
     struct returned *returned;
     size_t returned_head, returned_tail, returned_cap;
+
+    struct delayed *delayed;
+    size_t delayed_count, delayed_cap;
+    uint64_t next_due_ns; /* of the delayed */
 
     struct team *teams; /* id: index + 1 */
     uint32_t team_count;
@@ -119,9 +157,12 @@ struct sim {
     size_t arrival_count, arrival_cap;
     uint64_t arrivals_ever;
 
-    uint64_t waiting; /* tasks */
+    uint64_t waiting; /* tasks, held and delayed ones too */
+    uint64_t ready;   /* of them: in the queue, and never tried */
     uint64_t running;
+    uint64_t fates;              /* tasks that have one */
     uint32_t lost;               /* the team that is being lost, + 1 */
+    cadre_err lost_err;          /* of the task it was running */
     struct cadre_action *failed; /* SENDs of this step that could not be done */
     size_t failed_count, failed_cap;
     uint32_t *served; /* teams that got a SEND in this step */
@@ -241,6 +282,11 @@ static struct arrival next_arrival(struct sim *sim)
 
 /* The record of what is where. */
 
+static bool waits(enum task_state state)
+{
+    return state == WAITING || state == HELD || state == DELAYED;
+}
+
 static void mark(struct sim *sim, uint32_t job, uint64_t first, uint64_t count,
                  enum task_state from, enum task_state to)
 {
@@ -251,10 +297,85 @@ static void mark(struct sim *sim, uint32_t job, uint64_t first, uint64_t count,
         MUST(j->state[task] == from);
         j->state[task] = (unsigned char)to;
     }
-    sim->waiting += (to == WAITING ? count : 0) - (from == WAITING ? count : 0);
+    sim->waiting += (waits(to) ? count : 0) - (waits(from) ? count : 0);
+    sim->ready += (to == WAITING ? count : 0) - (from == WAITING ? count : 0);
     sim->running += (to == SENT ? count : 0) - (from == SENT ? count : 0);
     j->ended += to == ENDED ? count : 0;
     sim->complete += to == ENDED && j->ended == j->count;
+}
+
+/* A task that was sent waits until `due_ns`. */
+static void delay(struct sim *sim, uint32_t job, uint64_t task, uint64_t due_ns)
+{
+    mark(sim, job, task, 1, SENT, DELAYED);
+    sim->jobs[job].due_ns[task] = due_ns;
+    sim->delayed = grown(sim->delayed, &sim->delayed_cap, sim->delayed_count,
+                         sizeof *sim->delayed);
+    sim->delayed[sim->delayed_count++] = (struct delayed){job, task};
+    if (due_ns < sim->next_due_ns)
+        sim->next_due_ns = due_ns;
+}
+
+static void undelay(struct sim *sim, uint32_t job, uint64_t task,
+                    enum task_state to)
+{
+    size_t i = 0;
+
+    mark(sim, job, task, 1, DELAYED, to);
+    while (sim->delayed[i].job != job || sim->delayed[i].task != task)
+        i++;
+    sim->delayed[i] = sim->delayed[--sim->delayed_count];
+    if (sim->jobs[job].due_ns[task] > sim->next_due_ns)
+        return;
+    sim->next_due_ns = UINT64_MAX;
+    for (i = 0; i < sim->delayed_count; i++) {
+        struct delayed *d = &sim->delayed[i];
+        uint64_t due_ns = sim->jobs[d->job].due_ns[d->task];
+
+        if (due_ns < sim->next_due_ns)
+            sim->next_due_ns = due_ns;
+    }
+}
+
+static void doom(struct sim *sim, uint32_t job, uint64_t task, enum fate fate)
+{
+    MUST(sim->jobs[job].fate[task] == NO_FATE);
+    sim->jobs[job].fate[task] = (unsigned char)fate;
+    sim->fates++;
+}
+
+static void meet_fate(struct sim *sim, uint32_t job, uint64_t task,
+                      enum fate fate)
+{
+    MUST(sim->jobs[job].fate[task] == (unsigned char)fate);
+    sim->jobs[job].fate[task] = NO_FATE;
+    sim->fates--;
+}
+
+/* Must the task, which failed with `err`, be tried again? */
+static bool is_retried(const struct sim *sim, uint32_t job, uint64_t task,
+                       cadre_err err)
+{
+    const struct job *j = &sim->jobs[job];
+
+    return !j->is_cancelled && j->made[task] < j->retries &&
+           (j->retry_on >> err & 1) != 0;
+}
+
+static void come_back(struct sim *sim, uint32_t job, uint64_t first,
+                      uint64_t count)
+{
+    for (uint64_t task = first; task < first + count; task++)
+        sim->jobs[job].runs[task]--;
+    if (sim->jobs[job].made[first] > 0) { /* it travelled alone */
+        MUST(count == 1);
+        delay(sim, job, first, sim->now_ns);
+        return;
+    }
+    mark(sim, job, first, count, SENT, WAITING);
+    sim->returned = grown(sim->returned, &sim->returned_cap, sim->returned_tail,
+                          sizeof *sim->returned);
+    sim->returned[sim->returned_tail++] = (struct returned){job, first, count};
 }
 
 static void load(struct sim *sim, uint32_t team, struct batch batch)
@@ -297,12 +418,19 @@ static void forget(struct sim *sim, uint32_t team)
     *t = (struct team){.held = t->held, .cap = t->cap, .life = t->life + 1};
 }
 
-/* Send-order: what came back goes first, then job after job. */
+/* Send-order: what came back goes first, then job after job. A task that failed
+ * goes alone, when its time has come, before what was never sent. */
 static void check_order(struct sim *sim, uint32_t job, uint64_t first,
                         uint64_t count)
 {
     struct returned *r;
-    struct job *j;
+    struct job *j = &sim->jobs[job];
+
+    if (j->made[first] > 0) {
+        MUST(count == 1 && j->due_ns[first] <= sim->now_ns);
+        undelay(sim, job, first, WAITING);
+        return;
+    }
 
     while (sim->returned_head < sim->returned_tail &&
            sim->returned[sim->returned_head].count == 0)
@@ -314,10 +442,11 @@ static void check_order(struct sim *sim, uint32_t job, uint64_t first,
         r->count -= count;
         return;
     }
-    while (sim->jobs[sim->front].next == sim->jobs[sim->front].count)
+    MUST(sim->next_due_ns > sim->now_ns);
+    while (sim->jobs[sim->order[sim->front]].next ==
+           sim->jobs[sim->order[sim->front]].count)
         sim->front++;
-    j = &sim->jobs[sim->front];
-    MUST(job == sim->front && first == j->next);
+    MUST(job == sim->order[sim->front] && first == j->next);
     MUST(count <= j->count - j->next);
     j->next += count;
 }
@@ -354,7 +483,10 @@ static void on_send(struct sim *sim, const struct cadre_action *a)
     MUST(team < sim->team_count && job < sim->submitted && a->count > 0);
     MUST(t->lives && !t->is_retiring && !j->is_cancelled);
     MUST(j->chunk == 0 || a->count <= j->chunk);
+    MUST(a->attempt == j->made[a->first] + 1U);
     check_order(sim, job, a->first, a->count);
+    for (uint64_t task = a->first; task < a->first + a->count; task++)
+        MUST(++j->runs[task] <= j->retries + 1);
     mark(sim, job, a->first, a->count, WAITING, SENT);
     load(sim, team,
          (struct batch){.job = job,
@@ -373,19 +505,64 @@ static void on_send(struct sim *sim, const struct cadre_action *a)
     sim->failed[sim->failed_count++] = *a;
 }
 
+static void on_drop_lost(struct sim *sim, uint32_t job,
+                         const struct cadre_action *a)
+{
+    enum fate fate = a->err == CADRE_ECANCELLED ? FATE_CANCELLED : FATE_LOST;
+
+    MUST(sim->lost == a->team);
+    MUST(a->err == CADRE_ELOST || a->err == CADRE_ECANCELLED ||
+         a->err == sim->lost_err);
+    if (a->err == CADRE_ETIMEOUT)
+        fate = FATE_ENDED;
+    for (uint64_t task = a->first; task < a->first + a->count; task++)
+        meet_fate(sim, job, task, fate);
+    mark(sim, job, a->first, a->count, SENT, ENDED);
+    sim->teams[a->team - 1].tasks -= a->count;
+}
+
 static void on_drop(struct sim *sim, const struct cadre_action *a)
 {
     uint32_t job = (uint32_t)a->job - 1;
 
     MUST(job < sim->submitted);
-    if (a->err == CADRE_ELOST) {
-        MUST(sim->lost == a->team && sim->lost > 0);
-        mark(sim, job, a->first, a->count, SENT, ENDED);
-        sim->teams[a->team - 1].tasks -= a->count;
-    } else {
-        MUST(a->err == CADRE_ECANCELLED && sim->jobs[job].is_cancelled);
-        mark(sim, job, a->first, a->count, WAITING, ENDED);
+    if (sim->lost > 0) {
+        on_drop_lost(sim, job, a);
+        return;
     }
+    MUST(a->err == CADRE_ECANCELLED && sim->jobs[job].is_cancelled);
+    for (uint64_t task = a->first; task < a->first + a->count; task++) {
+        enum task_state state = (enum task_state)sim->jobs[job].state[task];
+
+        MUST(waits(state));
+        if (state == DELAYED)
+            undelay(sim, job, task, ENDED);
+        else
+            mark(sim, job, task, 1, state, ENDED);
+    }
+}
+
+static void on_again(struct sim *sim, const struct cadre_action *a)
+{
+    uint32_t job = (uint32_t)a->job - 1;
+    struct job *j = &sim->jobs[job];
+    uint64_t wait_ns;
+
+    MUST(job < sim->submitted && a->count > 0);
+    MUST(sim->lost == 0 || sim->lost == a->team);
+    if (sim->lost > 0)
+        sim->teams[a->team - 1].tasks -= a->count;
+    if (j->fate[a->first] == FATE_BACK) {
+        MUST(a->attempt == j->made[a->first] + 1U);
+        for (uint64_t task = a->first; task < a->first + a->count; task++)
+            meet_fate(sim, job, task, FATE_BACK);
+        come_back(sim, job, a->first, a->count);
+        return;
+    }
+    meet_fate(sim, job, a->first, FATE_RETRY);
+    wait_ns = j->retry_wait_ns << j->made[a->first]++;
+    MUST(a->count == 1 && a->attempt == j->made[a->first] + 1U);
+    delay(sim, job, a->first, sim->now_ns + wait_ns);
 }
 
 static void on_action(struct sim *sim, const struct cadre_action *a)
@@ -396,6 +573,9 @@ static void on_action(struct sim *sim, const struct cadre_action *a)
         break;
     case CADRE_ACT_DROP:
         on_drop(sim, a);
+        break;
+    case CADRE_ACT_AGAIN:
+        on_again(sim, a);
         break;
     case CADRE_ACT_JOB_DONE:
         MUST(a->job <= sim->submitted && !sim->jobs[a->job - 1].is_done);
@@ -420,7 +600,12 @@ static void check_all(struct sim *sim, enum cadre_event_type type)
     MUST(sim->living == cadre_sched_teams(sim->sched));
     MUST(sim->complete == sim->done);
     MUST(sim->finished == 0);
-    MUST(type == CADRE_EV_UNSENT || sim->waiting == 0 || sim->idle == 0);
+    MUST(sim->fates == 0);
+    MUST(type == CADRE_EV_UNSENT || sim->idle == 0 ||
+         (sim->ready == 0 && sim->next_due_ns > sim->now_ns));
+    MUST(type == CADRE_EV_UNSENT ||
+         cadre_sched_next_retry_ns(sim->sched) > sim->now_ns);
+    MUST(cadre_sched_next_retry_ns(sim->sched) >= sim->next_due_ns);
     MUST(sim->running > 0 ||
          cadre_sched_next_results_ns(sim->sched) == UINT64_MAX);
 }
@@ -452,11 +637,7 @@ static void give_back(struct sim *sim, struct cadre_action send)
     memmove(&t->held[i], &t->held[i + 1], (t->tail - i - 1) * sizeof *t->held);
     t->tail--;
     unload(sim, team, job, send.first, send.count);
-    mark(sim, job, send.first, send.count, SENT, WAITING);
-    sim->returned = grown(sim->returned, &sim->returned_cap, sim->returned_tail,
-                          sizeof *sim->returned);
-    sim->returned[sim->returned_tail++] =
-        (struct returned){job, send.first, send.count};
+    come_back(sim, job, send.first, send.count);
     step_once(sim, (struct cadre_event){.type = CADRE_EV_UNSENT,
                                         .unsent = {.team = send.team,
                                                    .job = send.job,
@@ -489,13 +670,39 @@ static void submit(struct sim *sim)
     struct job *job = &sim->jobs[sim->submitted++];
 
     sim->waiting += job->count;
-    step(sim, (struct cadre_event){.type = CADRE_EV_SUBMIT,
-                                   .submit = {.job = sim->submitted,
-                                              .count = job->count,
-                                              .chunk = job->chunk,
-                                              .kind = job->kind,
-                                              .bytes_per_task = job->bytes_each,
-                                              .bytes = job->totals}});
+    if (job->holds > 0) {
+        memset(job->state, HELD, job->count);
+    } else {
+        sim->ready += job->count;
+        sim->order[sim->queued++] = sim->submitted - 1;
+    }
+    step(sim,
+         (struct cadre_event){.type = CADRE_EV_SUBMIT,
+                              .submit = {.job = sim->submitted,
+                                         .count = job->count,
+                                         .chunk = job->chunk,
+                                         .kind = job->kind,
+                                         .bytes_per_task = job->bytes_each,
+                                         .bytes = job->totals,
+                                         .holds = job->holds,
+                                         .retries = job->retries,
+                                         .retry_on = job->retry_on,
+                                         .retry_wait_ns = job->retry_wait_ns}});
+}
+
+/* One of the things that a job waits for is there. */
+static void release(struct sim *sim, uint32_t job)
+{
+    struct job *j = &sim->jobs[job];
+
+    if (j->holds == 0)
+        return;
+    if (--j->holds == 0) {
+        mark(sim, job, 0, j->count, HELD, WAITING);
+        sim->order[sim->queued++] = job;
+    }
+    step(sim, (struct cadre_event){.type = CADRE_EV_RELEASE,
+                                   .release = {.job = job + 1}});
 }
 
 static void add_team(struct sim *sim, uint32_t team)
@@ -507,20 +714,51 @@ static void add_team(struct sim *sim, uint32_t team)
          (struct cadre_event){.type = CADRE_EV_TEAM_READY, .team = team + 1});
 }
 
+/* What is to become of the tasks of a lost team that had begun the first
+ * `begun` of them. */
+static void doom_all(struct sim *sim, const struct team *t, uint64_t begun,
+                     bool is_known)
+{
+    uint64_t at = 0; /* tasks before this one */
+
+    for (size_t i = t->head; i < t->tail; i++) {
+        const struct batch *b = &t->held[i];
+
+        for (uint64_t n = 0; n < b->count; n++, at++) {
+            bool is_last = is_known && at + 1 == begun;
+            cadre_err err = is_last ? sim->lost_err : CADRE_ELOST;
+            enum fate fate =
+                is_last && err == CADRE_ETIMEOUT ? FATE_ENDED : FATE_LOST;
+
+            if (at >= begun)
+                fate =
+                    sim->jobs[b->job].is_cancelled ? FATE_CANCELLED : FATE_BACK;
+            else if (is_retried(sim, b->job, b->first + n, err))
+                fate = FATE_RETRY;
+            doom(sim, b->job, b->first + n, fate);
+        }
+    }
+}
+
 static void lose_team(struct sim *sim, uint32_t team)
 {
     struct team *t = &sim->teams[team];
     uint64_t held = t->tasks;
+    struct cadre_ev_lost lost = {.team = team + 1};
 
     sim->lost = team + 1;
+    lost.is_known = below(sim, 3) > 0;
+    lost.begun = lost.is_known ? below(sim, held + 1) : held;
+    lost.err = below(sim, 2) == 0 ? CADRE_ETIMEOUT : CADRE_ELOST;
+    sim->lost_err = lost.err;
+    doom_all(sim, t, lost.begun, lost.is_known);
     if (held > 0 && t->is_retiring)
         t->is_retiring = false; /* none of the counts has it */
     else if (held == 0)
         sim->idle--;
     t->lives = false;
     sim->living--;
-    step(sim,
-         (struct cadre_event){.type = CADRE_EV_TEAM_LOST, .team = team + 1});
+    step(sim, (struct cadre_event){.type = CADRE_EV_TEAM_LOST, .lost = lost});
     MUST(t->tasks == 0);
     *t = (struct team){.held = t->held, .cap = t->cap, .life = t->life + 1};
     sim->lost = 0;
@@ -548,13 +786,14 @@ static void cancel(struct sim *sim, uint32_t job)
         return;
     j->is_cancelled = true;
     j->next = j->count;
+    j->holds = 0;
     for (size_t i = sim->returned_head; i < sim->returned_tail; i++) {
         if (sim->returned[i].job == job)
             sim->returned[i].count = 0;
     }
     step(sim, (struct cadre_event){.type = CADRE_EV_CANCEL, .job = job + 1});
     for (uint64_t task = 0; task < j->count; task++)
-        MUST(j->state[task] != WAITING);
+        MUST(!waits((enum task_state)j->state[task]));
 }
 
 /* An event that is not true must be refused and leave no trace. */
@@ -581,11 +820,47 @@ static void lie(struct sim *sim)
         event.team = team + 1;
         MUST(cadre_sched_step(sim->sched, &event, &actions) == CADRE_EINVAL);
     }
-    check_all(sim, CADRE_EV_TICK);
+    check_all(sim, CADRE_EV_UNSENT); /* nothing was sent */
+}
+
+/* Which tasks of a part have failed; returns how many, in `failed`. */
+static uint64_t fail_some(struct sim *sim, uint32_t job, uint64_t first,
+                          uint64_t count, struct cadre_failed_task *failed)
+{
+    const struct job *j = &sim->jobs[job];
+    uint64_t n = 0;
+
+    for (uint64_t task = first; task < first + count; task++) {
+        if (j->fails_per_1000 > 0 && below(sim, 1000) < j->fails_per_1000)
+            failed[n++] = (struct cadre_failed_task){
+                task, below(sim, 2) == 0 ? CADRE_ETASK : CADRE_ETYPE};
+    }
+    return n;
+}
+
+/* A part of the first batch has run: what has ended, and what failed and is to
+ * run again. */
+static void end_part(struct sim *sim, const struct cadre_ev_results *results)
+{
+    uint32_t job = (uint32_t)results->job - 1;
+    uint64_t at = 0;
+
+    for (uint64_t i = 0; i < results->count; i++) {
+        uint64_t task = results->first + i;
+        bool is_failed =
+            at < results->nfailed && results->failed[at].task == task;
+
+        if (is_failed && is_retried(sim, job, task, results->failed[at].err))
+            doom(sim, job, task, FATE_RETRY);
+        else
+            mark(sim, job, task, 1, SENT, ENDED);
+        at += is_failed;
+    }
 }
 
 static void deliver(struct sim *sim)
 {
+    struct cadre_failed_task *failed;
     struct arrival arrival = next_arrival(sim);
     uint32_t team = arrival.team;
     struct team *t = &sim->teams[team];
@@ -601,16 +876,20 @@ static void deliver(struct sim *sim)
                                         .first = batch->first,
                                         .count = t->part,
                                         .elapsed_ns = t->part_ns};
+    failed = calloc(t->part, sizeof *failed);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
+    results.failed = failed;
+    results.nfailed = fail_some(sim, batch->job, batch->first, t->part, failed);
     batch->first += t->part;
     batch->count -= t->part;
     t->head += batch->count == 0;
     t->part = 0;
-    mark(sim, (uint32_t)results.job - 1, results.first, results.count, SENT,
-         ENDED);
+    end_part(sim, &results);
     unload(sim, team, (uint32_t)results.job - 1, results.first, results.count);
     work(sim, team);
     step(sim,
          (struct cadre_event){.type = CADRE_EV_RESULTS, .results = results});
+    free(failed);
 }
 
 /* Setting up and cleaning up. */
@@ -621,10 +900,13 @@ static void sim_init(struct sim *sim, uint64_t seed, uint32_t teams,
     *sim = (struct sim){.seed = seed,
                         .random = mix(seed + 1),
                         .inflight_bytes = 16 << 20,
+                        .next_due_ns = UINT64_MAX,
                         .team_count = teams,
                         .job_count = jobs};
     sim->teams = calloc(teams, sizeof *sim->teams);
     sim->jobs = calloc(jobs, sizeof *sim->jobs);
+    sim->order = calloc(jobs, sizeof *sim->order);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sim->order);
     CU_ASSERT_PTR_NOT_NULL_FATAL(sim->teams);
     CU_ASSERT_PTR_NOT_NULL_FATAL(sim->jobs);
 }
@@ -632,10 +914,17 @@ static void sim_init(struct sim *sim, uint64_t seed, uint32_t teams,
 static void sim_job(struct sim *sim, uint32_t job, uint64_t count,
                     uint32_t kind)
 {
-    sim->jobs[job].count = count;
-    sim->jobs[job].kind = kind;
-    sim->jobs[job].state = calloc(count, 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(sim->jobs[job].state);
+    struct job *j = &sim->jobs[job];
+
+    j->count = count;
+    j->kind = kind;
+    j->state = calloc(4, count);
+    j->due_ns = calloc(count, sizeof *j->due_ns);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(j->state);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(j->due_ns);
+    j->fate = j->state + count;
+    j->made = j->fate + count;
+    j->runs = j->made + count;
 }
 
 static void sim_start(struct sim *sim)
@@ -652,12 +941,15 @@ static void sim_fini(struct sim *sim)
     cadre_sched_destroy(sim->sched);
     for (uint32_t i = 0; i < sim->job_count; i++) {
         free(sim->jobs[i].state);
+        free(sim->jobs[i].due_ns);
         free(sim->jobs[i].totals);
     }
     for (uint32_t i = 0; i < sim->team_count; i++)
         free(sim->teams[i].held);
     free(sim->jobs);
     free(sim->teams);
+    free(sim->order);
+    free(sim->delayed);
     free(sim->returned);
     free(sim->arrivals);
     free(sim->failed);
@@ -695,6 +987,21 @@ static void random_bytes(struct sim *sim, struct job *job)
         job->totals[i + 1] = job->totals[i] + below(sim, 600);
 }
 
+static void random_terms(struct sim *sim, struct job *job)
+{
+    if (below(sim, 6) == 0)
+        job->holds = 1 + (uint32_t)below(sim, 3);
+    if (below(sim, 5) == 0)
+        job->fails_per_1000 = (uint32_t)below(sim, 300);
+    if (below(sim, 3) > 0)
+        return;
+    job->retries = 1 + (uint32_t)below(sim, 4);
+    job->retry_on = below(sim, 2) == 0 ? UINT32_MAX
+                                       : UINT32_C(1) << CADRE_ELOST |
+                                             UINT32_C(1) << CADRE_ETASK;
+    job->retry_wait_ns = below(sim, 2) * below(sim, 2 * MS);
+}
+
 static void random_cluster(struct sim *sim, uint64_t seed)
 {
     uint32_t teams = 1 + (uint32_t)(mix(seed * 3 + 1) % 50);
@@ -717,6 +1024,7 @@ static void random_cluster(struct sim *sim, uint64_t seed)
     for (uint32_t job = 0; job < sim->job_count; job++) {
         sim_job(sim, job, random_count(sim), (uint32_t)below(sim, KINDS));
         random_bytes(sim, &sim->jobs[job]);
+        random_terms(sim, &sim->jobs[job]);
         if (below(sim, 8) == 0)
             sim->jobs[job].chunk = 1 + below(sim, 40);
     }
@@ -753,13 +1061,35 @@ static void disturb(struct sim *sim)
         add_team(sim, team);
 }
 
+/* Something that many jobs wait for is there. */
+static void release_one(struct sim *sim)
+{
+    uint32_t job = (uint32_t)below(sim, sim->submitted);
+
+    for (uint32_t i = 0; i < sim->submitted; i++) {
+        uint32_t at = (job + i) % sim->submitted;
+
+        if (sim->jobs[at].holds > 0) {
+            release(sim, at);
+            return;
+        }
+    }
+}
+
 /* With nothing under way, what can still happen? */
 static void go_on(struct sim *sim)
 {
     MUST(sim->running == 0);
     if (sim->submitted < sim->job_count)
         submit(sim);
-    MUST(sim->waiting == 0 || sim->idle == 0);
+    else if (sim->next_due_ns == UINT64_MAX || below(sim, 2) == 0)
+        release_one(sim);
+    MUST(sim->ready == 0 || sim->idle == 0);
+    if (sim->running == 0 && sim->next_due_ns != UINT64_MAX) {
+        if (sim->now_ns < sim->next_due_ns)
+            sim->now_ns = sim->next_due_ns;
+        step(sim, (struct cadre_event){.type = CADRE_EV_TICK});
+    }
     if (sim->living - sim->retiring == 0) {
         uint32_t team = 0;
 
@@ -776,6 +1106,8 @@ static void run_cluster(struct sim *sim, uint64_t submits_per_100,
         if (sim->submitted < sim->job_count &&
             below(sim, 100) < submits_per_100)
             submit(sim);
+        if (sim->submitted > 0 && below(sim, 100) < submits_per_100)
+            release(sim, (uint32_t)below(sim, sim->submitted));
         if (below(sim, 1000) < disturbances_per_1000)
             disturb(sim);
         if (sim->arrival_count > 0)
