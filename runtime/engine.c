@@ -176,6 +176,7 @@ static void check_workers(struct cadre_engine *e)
                 cadre_engine_lose(e, c, w);
         }
     }
+    e->due_ns = UINT64_MAX;
     e->events->on_check(e, cadre_now_ns());
 }
 
@@ -330,13 +331,16 @@ static void wait_a_little(struct cadre_engine *e, struct patience *p,
 {
     uint64_t now = cadre_now_ns();
     uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-    uint64_t limit = left < CHECK_MS * MS ? left : CHECK_MS * MS;
+    uint64_t limit = CHECK_MS * MS;
     uint64_t expected;
 
     if (p->empty++ == 0)
         p->since_ns = now;
-    if (now >= e->next_check_ns)
+    if (now >= e->next_check_ns || now >= e->due_ns)
         check_workers(e);
+    if (e->due_ns < now + limit)
+        limit = e->due_ns > now ? e->due_ns - now : 0;
+    limit = left < limit ? left : limit;
     expected = expected_ns(e);
     if (is_busy(e)) {
         wait_busy(e, p, now, expected);
@@ -437,7 +441,10 @@ static void *run_background(void *arg)
     cadre_engine_lock(e);
     while (!e->is_closed) {
         uint64_t limit = (has_work(e) ? CHECK_MS : IDLE_CHECK_MS) * MS;
+        uint64_t now = cadre_now_ns();
 
+        if (e->due_ns < now + limit)
+            limit = e->due_ns > now ? e->due_ns - now : 0;
         if (e->waiters > 0) {
             e->background_waits = true;
             pthread_cond_wait(&e->quiet, &e->lock);
@@ -454,7 +461,8 @@ static void *run_background(void *arg)
         if (e->waiters > 0)
             continue;
         cadre_engine_poll(e);
-        if (cadre_now_ns() >= e->next_check_ns)
+        now = cadre_now_ns();
+        if (now >= e->next_check_ns || now >= e->due_ns)
             check_workers(e);
     }
     cadre_engine_unlock(e);
@@ -635,6 +643,12 @@ void cadre_engine_reap(struct cadre_engine *engine)
     }
 }
 
+void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns)
+{
+    if (when_ns < engine->due_ns)
+        engine->due_ns = when_ns;
+}
+
 void cadre_engine_wake(struct cadre_engine *engine)
 {
     pthread_cond_broadcast(&engine->changed);
@@ -678,6 +692,7 @@ cadre_err cadre_engine_create(int thread_level,
     pthread_cond_init(&e->quiet, NULL);
     e->thread_level = thread_level;
     e->events = events;
+    e->due_ns = UINT64_MAX;
     if (cadre_bells_create(&e->bells) != CADRE_OK)
         cadre_log(CADRE_LOG_INFO, "no shared memory for bells: polling");
     e->all_have_bells = e->bells != NULL;

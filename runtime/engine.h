@@ -69,6 +69,7 @@ struct cadre_engine {
     bool background_sleeps; /* at the bell */
     bool background_waits;  /* for `quiet` */
     uint64_t next_check_ns; /* look for dead workers then */
+    uint64_t due_ns;        /* the farms want to be asked by then */
 };
 
 /* `*engine` is given. Needs MPI. */
@@ -113,6 +114,9 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
  * once by reap(), which must not be called from an event. */
 void cadre_engine_tidy(struct cadre_engine *engine, struct cadre_crew *crew);
 void cadre_engine_reap(struct cadre_engine *engine);
+
+/* on_check() is to be called by then, at the latest. */
+void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns);
 
 /* Something changed that no message tells of: let waiting threads look. */
 void cadre_engine_wake(struct cadre_engine *engine);

@@ -109,31 +109,61 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
     }
 }
 
+/* Tell the job how one task failed. */
+static void tell_failed(const struct failed_task *f)
+{
+    struct cadre_fault fault = {
+        .first = f->index,
+        .count = 1,
+        .err = f->err,
+        .kind = f->kind,
+        .rank = f->rank,
+        .host = f->host,
+        .text = f->text != NULL ? f->text : cadre_strerror(f->err)};
+    struct cadre_job *job = (struct cadre_job *)f->job;
+
+    job->ops->failed(job, &fault);
+}
+
+/* Tasks [first, first + count) of `job`, sent to `team`, will not run (again);
+ * some may have failed already and only waited for the other ranks. */
+static void fail_sent(const struct team *team, const struct cadre_action *a,
+                      cadre_err err, const char *text)
+{
+    uint64_t from = a->first, end = a->first + a->count;
+    struct cadre_job *job = job_of(a->job);
+
+    for (uint64_t i = from; i < end && team->nfailed > 0; i++) {
+        const struct failed_task *f = cadre_farm_team_failure(team, job, i);
+
+        if (f == NULL)
+            continue;
+        if (i > from)
+            fail(job, from, i - from, err, text);
+        tell_failed(f);
+        from = i + 1;
+    }
+    if (from < end)
+        fail(job, from, end - from, err, text);
+}
+
 static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
 {
-    uint64_t first = a->first, end = a->first + a->count, count;
-    struct cadre_job *job = job_of(a->job);
     cadre_err err = a->err;
     char text[CADRE_ERROR_TEXT_MAX];
 
-    if (err == CADRE_ELOST)
+    if (a->team != 0)
         snprintf(text, sizeof text, "%s while it had this task",
                  farm->last_lost);
-    else if ((err = farm->broken) != CADRE_OK)
+    else if (farm->broken != CADRE_OK)
         snprintf(text, sizeof text, "%s", farm->cause.text);
-    else {
-        err = CADRE_ECANCELLED;
+    else
         snprintf(text, sizeof text, "cancelled before it ran");
-    }
-    if (a->team == 0) {
-        fail(job, first, a->count, err, text);
-        return;
-    }
-    /* What has failed on one rank is known to the job. */
-    for (; cadre_farm_team_next_unfailed(farm->teams[a->team - 1], job, &first,
-                                         end, &count);
-         first += count)
-        fail(job, first, count, err, text);
+    if (a->team != 0)
+        fail_sent(farm->teams[a->team - 1], a, err, text);
+    else
+        fail(job_of(a->job), a->first, a->count,
+             farm->broken != CADRE_OK ? farm->broken : err, text);
 }
 
 static void do_job_done(struct cadre_farm *farm, const struct cadre_action *a)
@@ -178,6 +208,7 @@ cadre_err cadre_farm_step(struct cadre_farm *farm, struct cadre_event *event)
     if ((err = cadre_sched_step(farm->sched, event, &actions)) != CADRE_OK)
         return err;
     do_actions(farm, &actions);
+    cadre_engine_check_by(farm->engine, cadre_sched_next_retry_ns(farm->sched));
     return CADRE_OK;
 }
 
@@ -221,52 +252,128 @@ void cadre_farm_flush(struct cadre_farm *farm)
 
 /* --- what workers say ----------------------------------------------------- */
 
-static void take_failures(struct member *m, struct cadre_job *job,
-                          const struct cadre_msg_results *msg)
+static cadre_err take_failures(struct member *m,
+                               const struct cadre_msg_results *msg)
 {
     uint64_t begin = m->done.task;
     struct cadre_failure failure;
     char where[128], text[CADRE_ERROR_TEXT_MAX];
+    cadre_err err = CADRE_OK;
     size_t at = 0;
 
-    while (cadre_failure_next(msg, &at, &failure)) {
-        struct cadre_fault fault = {.first = failure.row,
-                                    .count = 1,
-                                    .err = (cadre_err)failure.err,
-                                    .kind = failure.kind,
-                                    .rank = (int)(m - m->team->members),
-                                    .host =
-                                        cadre_member_worker(m)->process.host,
-                                    .text = text};
-
+    cadre_member_name(m, where, sizeof where);
+    while (cadre_failure_next(msg, &at, &failure) && err == CADRE_OK) {
         if (failure.row < msg->first || failure.row - msg->first >= msg->count)
             continue;
-        if (!cadre_farm_team_note_failed(m, begin + failure.row - msg->first))
-            continue;
-        if (failure.err <= CADRE_OK || failure.err > CADRE_ERR_LAST)
-            fault.err = CADRE_EPROTO;
-        cadre_member_name(m, where, sizeof where);
         snprintf(text, sizeof text, "%s [%s]", failure.text, where);
-        job->ops->failed(job, &fault);
+        err = cadre_farm_team_note_failed(
+            m,
+            (struct failed_task){.task = begin + failure.row - msg->first,
+                                 .err = (cadre_err)failure.err,
+                                 .kind = failure.kind,
+                                 .rank = (int)(m - m->team->members),
+                                 .host = cadre_member_worker(m)->process.host,
+                                 .text = text});
+    }
+    return err;
+}
+
+static int by_task(const void *a, const void *b)
+{
+    const struct cadre_failed_task *x = a, *y = b;
+
+    return x->task < y->task ? -1 : x->task > y->task;
+}
+
+/* Those of `run` that failed, as the scheduler is told. CADRE_ENOMEM. */
+static cadre_err list_failed(struct cadre_farm *farm, const struct team *t,
+                             const struct sent *run,
+                             struct cadre_ev_results *results)
+{
+    uint64_t n = 0;
+
+    if (t->nfailed > farm->failed_cap) {
+        size_t cap = 2 * (size_t)t->nfailed;
+        struct cadre_failed_task *grown =
+            reallocarray(farm->failed, cap, sizeof *grown);
+
+        if (grown == NULL)
+            return CADRE_ENOMEM;
+        farm->failed = grown;
+        farm->failed_cap = cap;
+    }
+    for (uint32_t i = 0; i < t->nfailed; i++) {
+        const struct failed_task *f = &t->failed[i];
+
+        if (f->job == run->job && f->index - run->first < run->count)
+            farm->failed[n++] =
+                (struct cadre_failed_task){.task = f->index, .err = f->err};
+    }
+    if (t->size > 1 && n > 1)
+        qsort(farm->failed, n, sizeof *farm->failed, by_task);
+    results->failed = farm->failed;
+    results->nfailed = n;
+    return CADRE_OK;
+}
+
+/* The job is told of those that are not tried again. */
+static void tell_all_failed(const struct team *t, const struct sent *run,
+                            const struct cadre_actions *actions)
+{
+    for (uint32_t i = 0; i < t->nfailed; i++) {
+        const struct failed_task *f = &t->failed[i];
+        bool is_again = false;
+
+        if (f->job != run->job || f->index - run->first >= run->count)
+            continue;
+        for (size_t k = 0; k < actions->count && !is_again; k++)
+            is_again =
+                actions->list[k].type == CADRE_ACT_AGAIN &&
+                job_of(actions->list[k].job) == f->job &&
+                f->index - actions->list[k].first < actions->list[k].count;
+        if (!is_again)
+            tell_failed(f);
     }
 }
 
-/* What all members have ended is over. */
+/* A run of tasks has ended on all members. */
+static cadre_err end_run(struct team *t, const struct sent *run,
+                         uint64_t elapsed_ns)
+{
+    struct cadre_farm *farm = t->farm;
+    struct cadre_event event = {.type = CADRE_EV_RESULTS,
+                                .now_ns = cadre_now_ns(),
+                                .results = {.team = t->id,
+                                            .job = id_of(run->job),
+                                            .first = run->first,
+                                            .count = run->count,
+                                            .elapsed_ns = elapsed_ns}};
+    struct cadre_actions actions;
+    cadre_err err = CADRE_OK;
+
+    if (t->nfailed > 0)
+        err = list_failed(farm, t, run, &event.results);
+    if (err == CADRE_OK)
+        err = cadre_sched_step(farm->sched, &event, &actions);
+    if (err != CADRE_OK)
+        return err;
+    if (event.results.nfailed > 0)
+        tell_all_failed(t, run, &actions);
+    cadre_farm_team_forget_failed(t);
+    do_actions(farm, &actions);
+    cadre_engine_check_by(farm->engine, cadre_sched_next_retry_ns(farm->sched));
+    return CADRE_OK;
+}
+
+/* What all members have ended is over. May free the team. */
 static void end_tasks(struct team *t, uint64_t elapsed_ns)
 {
     struct cadre_farm *farm = t->farm;
     struct sent run;
 
     while (cadre_farm_team_next_done(t, &run)) {
-        struct cadre_event event = {.type = CADRE_EV_RESULTS,
-                                    .results = {.team = t->id,
-                                                .job = id_of(run.job),
-                                                .first = run.first,
-                                                .count = run.count,
-                                                .elapsed_ns = elapsed_ns}};
-
         farm->barren = 0;
-        if (cadre_farm_step(farm, &event) != CADRE_OK) {
+        if (end_run(t, &run, elapsed_ns) != CADRE_OK) {
             cadre_log(CADRE_LOG_ERROR, "out of memory for results");
             t->is_starved = true;
             farm->has_starved = true;
@@ -299,8 +406,10 @@ static bool take_results(struct member *m, const struct cadre_msg_results *msg)
                                msg->outputs_len, &error);
     if (err != CADRE_OK)
         fail(job, msg->first, msg->count, err, error.text);
-    else if (msg->nfailures > 0)
-        take_failures(m, job, msg);
+    else if (msg->nfailures > 0 && take_failures(m, msg) != CADRE_OK) {
+        m->team->is_starved = true;
+        m->team->farm->has_starved = true;
+    }
     cadre_member_advance(m, msg->count);
     return true;
 }
@@ -390,6 +499,12 @@ static void on_check(struct cadre_engine *engine, uint64_t now_ns)
             if (f->teams[i] != NULL)
                 cadre_farm_team_check(f->teams[i], now_ns);
         }
+        if (cadre_sched_next_retry_ns(f->sched) <= now_ns) {
+            struct cadre_event event = {.type = CADRE_EV_TICK};
+
+            cadre_farm_step(f, &event);
+            cadre_farm_flush(f);
+        }
         cadre_farm_recruit(f);
     }
 }
@@ -431,6 +546,7 @@ static void free_farm(struct cadre_farm *farm)
     free((char *)farm->options.program);
     free((char *)farm->options.cwd);
     free(farm->teams);
+    free(farm->failed);
     free(farm);
 }
 
@@ -600,9 +716,16 @@ uint64_t cadre_farm_pending(const struct cadre_farm *farm)
 {
     uint64_t n = cadre_sched_waiting(farm->sched);
 
-    for (uint32_t i = 0; i < farm->nteams; i++)
-        n += farm->teams[i] != NULL ? cadre_farm_team_unbegun(farm->teams[i])
-                                    : 0;
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        uint64_t held, begun;
+
+        if (farm->teams[i] == NULL)
+            continue;
+        /* Where nobody knows, the first task that is out counts as begun. */
+        if (!cadre_farm_team_begun(farm->teams[i], &held, &begun))
+            begun = held > 0;
+        n += held - begun;
+    }
     return n;
 }
 

@@ -34,10 +34,18 @@ struct sent {
     uint64_t count;
 };
 
-/* A task of the first batch that has failed on some rank. */
+/* A task that has failed on some rank, and how. Kept until all members have
+ * ended it: it may be tried again, and then the job is not told. */
 struct failed_task {
     uint64_t batch; /* as in struct place */
     uint64_t task;
+    const struct cadre_job *job;
+    uint64_t index; /* in the job */
+    cadre_err err;
+    int kind;
+    int rank;
+    const char *host; /* the worker's */
+    char *text;       /* owned; NULL: out of memory */
 };
 
 enum team_state {
@@ -59,7 +67,7 @@ struct team {
     uint32_t ring_cap; /* power of two */
     uint32_t head, held;
     struct place done; /* ended by all members; done.batch is the ring's head */
-    struct failed_task *failed; /* of teams of several, until all have ended */
+    struct failed_task *failed;
     uint32_t nfailed, failed_cap;
     uint64_t failed_ns; /* when the first of them failed */
 };
@@ -79,10 +87,12 @@ struct cadre_farm {
     bool is_closed; /* takes no more jobs */
     bool is_ending; /* hires no more */
     bool has_starved;
-    uint64_t njobs;           /* submitted and not done */
-    cadre_err broken;         /* no task can run any more ... */
-    struct cadre_error cause; /* ... and why */
-    char last_lost[256];      /* what became of the team lost last */
+    uint64_t njobs;                   /* submitted and not done */
+    cadre_err broken;                 /* no task can run any more ... */
+    struct cadre_error cause;         /* ... and why */
+    char last_lost[256];              /* what became of the team lost last */
+    struct cadre_failed_task *failed; /* room for an event */
+    size_t failed_cap;
 };
 
 /* --- farm.c --------------------------------------------------------------- */
@@ -129,18 +139,24 @@ void cadre_member_advance(struct member *member, uint64_t count);
  * of one batch, after which it does. False: nothing. */
 bool cadre_farm_team_next_done(struct team *team, struct sent *run);
 
-/* A task of `member`'s batch has failed there. True: it is the first rank to
- * say so, which is told to the job. */
-bool cadre_farm_team_note_failed(struct member *member, uint64_t task);
+/* Task `failed.task` of `member`'s batch has failed there; the first rank to
+ * say so counts. The text is copied, batch, job and index are filled in.
+ * CADRE_ENOMEM. */
+cadre_err cadre_farm_team_note_failed(struct member *member,
+                                      struct failed_task failed);
 
-/* Of [first, first + count) of `job` in the team's ring, the next run of tasks
- * for which no failure was noted. */
-bool cadre_farm_team_next_unfailed(const struct team *team,
-                                   const struct cadre_job *job, uint64_t *first,
-                                   uint64_t end, uint64_t *count);
+/* The failures of the tasks that have ended are of no use any more. */
+void cadre_farm_team_forget_failed(struct team *team);
 
-/* Tasks that were sent to the team and that its first member has not begun. */
-uint64_t cadre_farm_team_unbegun(const struct team *team);
+/* The failure that was noted for task `index` of `job`. NULL: none. */
+const struct failed_task *cadre_farm_team_failure(const struct team *team,
+                                                  const struct cadre_job *job,
+                                                  uint64_t index);
+
+/* Tasks that the team holds, and those of them that its first member has begun.
+ * False: nobody knows. */
+bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
+                           uint64_t *begun);
 
 /* --- farm_staff.c --------------------------------------------------------- */
 

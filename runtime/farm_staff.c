@@ -424,8 +424,13 @@ void cadre_farm_team_lose(struct member *member)
     struct cadre_crew *crew = member->crew;
     struct cadre_event event = {.type = CADRE_EV_TEAM_LOST,
                                 .lost = {.team = t->id}};
-    bool was_barren = t->held == 0 && !t->has_worked;
+    uint64_t held;
+    bool was_barren;
     char name[128];
+
+    event.lost.is_known = cadre_farm_team_begun(t, &held, &event.lost.begun);
+    was_barren = !t->has_worked &&
+                 (held == 0 || (event.lost.is_known && event.lost.begun == 0));
 
     cadre_member_name(member, name, sizeof name);
     snprintf(farm->last_lost, sizeof farm->last_lost, "%s was lost", name);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct team *cadre_farm_team_new(struct cadre_farm *farm, int size)
 {
@@ -37,6 +38,8 @@ void cadre_farm_team_free(struct team *team)
         return;
     free(team->members);
     free(team->ring);
+    for (uint32_t i = 0; i < team->nfailed; i++)
+        free(team->failed[i].text);
     free(team->failed);
     free(team);
 }
@@ -132,18 +135,6 @@ static struct place last_place(const struct team *t)
     return last;
 }
 
-/* The failures of a batch that has ended are of no use any more. */
-static void forget_failed(struct team *t)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < t->nfailed; i++) {
-        if (t->failed[i].batch >= t->done.batch)
-            t->failed[kept++] = t->failed[i];
-    }
-    t->nfailed = kept;
-}
-
 bool cadre_farm_team_next_done(struct team *team, struct sent *run)
 {
     struct place last = last_place(team);
@@ -165,7 +156,6 @@ bool cadre_farm_team_next_done(struct team *team, struct sent *run)
         team->done = (struct place){.batch = team->done.batch + 1};
         team->head = (team->head + 1) & (team->ring_cap - 1);
         team->held--;
-        forget_failed(team);
     }
     return true;
 }
@@ -174,105 +164,98 @@ bool cadre_farm_team_next_done(struct team *team, struct sent *run)
 
 static bool has_failed(const struct team *t, uint64_t batch, uint64_t task)
 {
-    for (uint32_t i = 0; i < t->nfailed; i++) {
+    for (uint32_t i = t->size > 1 ? 0 : t->nfailed; i < t->nfailed; i++) {
         if (t->failed[i].batch == batch && t->failed[i].task == task)
             return true;
     }
     return false;
 }
 
-/* Where memory is short a failure may be told twice. */
-bool cadre_farm_team_note_failed(struct member *member, uint64_t task)
+cadre_err cadre_farm_team_note_failed(struct member *member,
+                                      struct failed_task failed)
 {
     struct team *t = member->team;
-    uint64_t batch = member->done.batch;
+    uint32_t cap = 2 * t->failed_cap + 8;
 
-    if (t->size == 1)
-        return true;
-    if (has_failed(t, batch, task))
-        return false;
+    failed.batch = member->done.batch;
+    failed.job = cadre_member_batch(member)->job;
+    failed.index = cadre_member_batch(member)->first + failed.task;
+    if (has_failed(t, failed.batch, failed.task))
+        return CADRE_OK;
     if (t->nfailed == t->failed_cap) {
-        uint32_t cap = 2 * t->failed_cap + 8;
         struct failed_task *grown = reallocarray(t->failed, cap, sizeof *grown);
 
         if (grown == NULL)
-            return true;
+            return CADRE_ENOMEM;
         t->failed = grown;
         t->failed_cap = cap;
     }
     if (t->nfailed == 0)
         t->failed_ns = cadre_now_ns();
-    t->failed[t->nfailed++] = (struct failed_task){batch, task};
-    return true;
+    failed.text = strdup(failed.text);
+    t->failed[t->nfailed++] = failed;
+    return CADRE_OK;
 }
 
-/* Has task `index` of `job`, in the ring, failed on some rank? */
-static bool was_told(const struct team *t, const struct cadre_job *job,
-                     uint64_t index)
+static bool has_ended(const struct team *t, const struct failed_task *f)
 {
-    for (uint32_t i = 0; i < t->nfailed; i++) {
-        const struct sent *b;
-
-        if (t->failed[i].batch - t->done.batch >= t->held)
-            continue;
-        b = batch_at(t, t->failed[i].batch);
-        if (b->job == job && b->first + t->failed[i].task == index)
-            return true;
-    }
-    return false;
+    return f->batch < t->done.batch ||
+           (f->batch == t->done.batch && f->task < t->done.task);
 }
 
-bool cadre_farm_team_next_unfailed(const struct team *team,
-                                   const struct cadre_job *job, uint64_t *first,
-                                   uint64_t end, uint64_t *count)
+void cadre_farm_team_forget_failed(struct team *team)
 {
-    uint64_t at = *first;
+    uint32_t kept = 0;
 
-    if (team->nfailed == 0) {
-        *count = end - at;
-        return at < end;
+    for (uint32_t i = 0; i < team->nfailed; i++) {
+        if (has_ended(team, &team->failed[i]))
+            free(team->failed[i].text);
+        else
+            team->failed[kept++] = team->failed[i];
     }
-    while (at < end && was_told(team, job, at))
-        at++;
-    *first = at;
-    while (at < end && !was_told(team, job, at))
-        at++;
-    *count = at - *first;
-    return *count > 0;
+    team->nfailed = kept;
+}
+
+const struct failed_task *cadre_farm_team_failure(const struct team *team,
+                                                  const struct cadre_job *job,
+                                                  uint64_t index)
+{
+    for (uint32_t i = 0; i < team->nfailed; i++) {
+        if (team->failed[i].job == job && team->failed[i].index == index)
+            return &team->failed[i];
+    }
+    return NULL;
 }
 
 /* --- what runs ------------------------------------------------------------ */
 
 /* The leader writes down, in memory shared with it, how many batches it has
- * begun and how many tasks of the last one. Where there is no such memory the
- * first task that is out counts as begun. */
-uint64_t cadre_farm_team_unbegun(const struct team *team)
+ * begun and how many tasks of the last one. */
+bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
+                           uint64_t *begun)
 {
     const struct member *leader = &team->members[0];
-    uint64_t out = 0, begun = 0;
-    struct cadre_begun b;
+    uint64_t out = 0, in = 0;
+    struct cadre_begun b = {0};
+    bool is_known =
+        leader->crew->bells != NULL && cadre_member_worker(leader)->has_bell;
 
-    for (uint32_t i = 0; i < team->held; i++)
-        out += team->ring[(team->head + i) & (team->ring_cap - 1)].count;
-    if (out == 0)
-        return 0;
-    out -= team->done.task;
-    if (leader->crew->bells == NULL || !cadre_member_worker(leader)->has_bell)
-        return out - 1;
-    b = cadre_board_begun(leader->crew->bells,
-                          cadre_member_worker(leader)->bell);
-    b.batch -=
-        (uint32_t)leader->first_batch; /* of this team, from 1; 0: none */
+    if (is_known)
+        b = cadre_board_begun(leader->crew->bells,
+                              cadre_member_worker(leader)->bell);
+    b.batch -= (uint32_t)leader->first_batch; /* the team's, from 1; 0: none */
     for (uint32_t i = 0; i < team->held; i++) {
         uint32_t number = (uint32_t)(team->done.batch + i + 1);
         const struct sent *s =
             &team->ring[(team->head + i) & (team->ring_cap - 1)];
 
+        out += s->count;
         if ((int32_t)(b.batch - number) > 0)
-            begun += s->count;
+            in += s->count;
         else if (b.batch == number)
-            begun += b.tasks;
+            in += b.tasks < s->count ? b.tasks : s->count;
     }
-    begun = begun > team->done.task ? begun - team->done.task : 0;
-    return out > begun ? out - begun : 0;
+    *held = out - (out > 0 ? team->done.task : 0);
+    *begun = in > team->done.task ? in - team->done.task : 0;
+    return is_known;
 }
