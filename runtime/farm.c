@@ -359,6 +359,8 @@ static cadre_err end_run(struct team *t, const struct sent *run,
         return err;
     if (event.results.nfailed > 0)
         tell_all_failed(t, run, &actions);
+    if (event.results.nfailed > 0 && t->size > 1 && t->state == TEAM_WORKING)
+        cadre_farm_team_renew(t);
     cadre_farm_team_forget_failed(t);
     do_actions(farm, &actions);
     cadre_engine_check_by(farm->engine, cadre_sched_next_retry_ns(farm->sched));
@@ -550,11 +552,18 @@ static void free_farm(struct cadre_farm *farm)
     free(farm);
 }
 
+/* One task at a time, and nothing sent ahead: where processes are for one task,
+ * and where a rank that fails may leave the others in a collective call, which
+ * must not meet that of the next task. */
+static bool is_single(const struct cadre_farm_options *options)
+{
+    return options->is_fresh || options->ranks > 1;
+}
+
 static struct cadre_farm *new_farm(struct cadre_engine *engine,
                                    const struct cadre_farm_options *options)
 {
-    /* Processes that are for one task: nothing is sent ahead. */
-    struct cadre_sched_options how = {.ahead_ns = options->is_fresh ? 1 : 0};
+    struct cadre_sched_options how = {.ahead_ns = is_single(options) ? 1 : 0};
     struct cadre_farm *f = calloc(1, sizeof *f);
     bool is_short = false;
 
@@ -680,7 +689,7 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
         .type = CADRE_EV_SUBMIT,
         .submit = {.job = id_of(job),
                    .count = how->count,
-                   .chunk = farm->options.is_fresh ? 1 : how->chunk,
+                   .chunk = is_single(&farm->options) ? 1 : how->chunk,
                    .kind = job->function->id,
                    .bytes_per_task = how->bytes_per_task,
                    .bytes = how->bytes}};

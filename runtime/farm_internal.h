@@ -170,6 +170,10 @@ void cadre_farm_recruit(struct cadre_farm *farm);
 /* `worker`, a member, is gone, and the team with it. */
 void cadre_farm_team_lose(struct member *member);
 
+/* After a task that has failed: a new communicator, as on the old one messages
+ * may be under way that no rank expects. */
+void cadre_farm_team_renew(struct team *team);
+
 /* One rank has failed long ago and another does not come back: end the team. */
 void cadre_farm_team_check(struct team *team, uint64_t now_ns);
 

@@ -64,8 +64,8 @@ static cadre_err send_init(const struct member *m)
                                                    m->crew->channel, m->peer));
 }
 
-/* Tell every member of the team, and let them fill their stores. */
-static cadre_err introduce_team(const struct team *t)
+/* Tell every member of the team; a new one's stores are to be filled. */
+static cadre_err introduce_team(const struct team *t, bool is_new)
 {
     const struct cadre_farm *f = t->farm;
     unsigned char *members = malloc((size_t)t->size * sizeof(uint32_t));
@@ -87,7 +87,7 @@ static cadre_err introduce_team(const struct team *t)
         err =
             cadre_team_encode(&msg, m->crew->generation,
                               cadre_channel_buffer(m->crew->channel, m->peer));
-        if (err == CADRE_OK)
+        if (err == CADRE_OK && is_new)
             err = send_init(m);
     }
     free(members);
@@ -129,7 +129,7 @@ static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
     }
     farm->teams[index] = t;
     farm->alive++;
-    if ((err = introduce_team(t)) == CADRE_OK &&
+    if ((err = introduce_team(t, true)) == CADRE_OK &&
         (err = cadre_farm_step(farm, &event)) == CADRE_OK)
         return CADRE_OK;
     farm->alive--;
@@ -447,6 +447,34 @@ void cadre_farm_team_lose(struct member *member)
     farm->barren = was_barren ? farm->barren + 1 : 0;
     if (farm->barren > BARREN_MAX)
         give_up(farm, CADRE_ELOST, NULL);
+}
+
+static cadre_err disband(const struct team *t)
+{
+    struct cadre_msg_end msg = {.number = t->number};
+    cadre_err err = CADRE_OK;
+
+    for (int i = 0; i < t->size && err == CADRE_OK; i++) {
+        const struct member *m = &t->members[i];
+
+        err = cadre_disband_encode(
+            &msg, m->crew->generation,
+            cadre_channel_buffer(m->crew->channel, m->peer));
+    }
+    return err;
+}
+
+void cadre_farm_team_renew(struct team *team)
+{
+    cadre_err err = disband(team);
+
+    team->number = ++team->farm->engine->last_team;
+    if (err == CADRE_OK)
+        err = introduce_team(team, false);
+    if (err == CADRE_OK)
+        return;
+    team->is_starved = true;
+    team->farm->has_starved = true;
 }
 
 /* Does a rank hang in a task that has failed elsewhere in its team? */

@@ -217,7 +217,7 @@ static void a_killed_worker_fails_its_task_and_the_rest_goes_on(void)
     CHECK_ERR(CADRE_ELOST, cadre_future_result(f, CADRE_NOTHING));
     CHECK_SAYS("was lost");
     cadre_future_free(f);
-    CU_ASSERT_EQUAL(cadre_pool_workers(pool), 1);
+    CU_ASSERT(cadre_pool_workers(pool) >= 1);
     CU_ASSERT(pool_works(pool));
     cadre_pool_destroy(pool);
 
