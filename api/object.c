@@ -120,6 +120,9 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
     residents = options.only_spawned ? 0 : free_residents(engine);
     if ((err = count_teams(&s, residents, &options.teams, error)) != CADRE_OK)
         return err;
+    if (s.counts_ranks && !s.is_fresh)
+        options.max_ranks =
+            s.max_ranks > 0 ? s.max_ranks : options.teams * s.ranks;
     if (s.worker_program != NULL &&
         (err = cadre_program_find(s.worker_program, &program, error)) !=
             CADRE_OK)

@@ -96,6 +96,8 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
 
     if (t->is_starved)
         return;
+    if (farm->nlanes > 1)
+        t->lane->since_ns = cadre_now_ns();
     if ((err = cadre_farm_team_reserve_batch(t)) == CADRE_OK)
         cadre_farm_team_push_batch(t, batch);
     for (int i = 0; i < t->size && err == CADRE_OK; i++)
@@ -199,26 +201,38 @@ static void do_actions(struct cadre_farm *farm,
     }
 }
 
-cadre_err cadre_farm_step(struct cadre_farm *farm, struct cadre_event *event)
+cadre_err cadre_farm_step(struct lane *lane, struct cadre_event *event)
 {
     struct cadre_actions actions;
     cadre_err err;
 
     event->now_ns = cadre_now_ns();
-    if ((err = cadre_sched_step(farm->sched, event, &actions)) != CADRE_OK)
+    if ((err = cadre_sched_step(lane->sched, event, &actions)) != CADRE_OK)
         return err;
-    do_actions(farm, &actions);
-    cadre_engine_check_by(farm->engine, cadre_sched_next_retry_ns(farm->sched));
+    do_actions(lane->farm, &actions);
+    cadre_engine_check_by(lane->farm->engine,
+                          cadre_sched_next_retry_ns(lane->sched));
     return CADRE_OK;
 }
 
-/* Teams whose processes are for one task get no second one. */
+/* Nothing that waits is to run. */
+static void cancel_all(struct cadre_farm *farm)
+{
+    for (int i = 0; i < farm->nlanes; i++)
+        cadre_farm_step(farm->lanes[i],
+                        &(struct cadre_event){.type = CADRE_EV_CANCEL});
+}
+
+/* Teams that are for one task get no second one. */
 static void retire_fresh(struct cadre_farm *farm)
 {
-    for (uint32_t i = 0; farm->options.is_fresh && i < farm->nteams; i++) {
+    if (!farm->options.is_fresh && farm->nlanes == 1)
+        return;
+    for (uint32_t i = 0; i < farm->nteams; i++) {
         struct team *t = farm->teams[i];
 
-        if (t != NULL && t->state == TEAM_WORKING && t->held > 0)
+        if (t != NULL && t->state == TEAM_WORKING && t->held > 0 &&
+            (t->is_once || farm->options.is_fresh))
             cadre_farm_team_retire(t);
     }
 }
@@ -241,6 +255,7 @@ void cadre_farm_flush(struct cadre_farm *farm)
 {
     struct cadre_error error = {""};
 
+    cadre_farm_arrange(farm);
     retire_fresh(farm);
     /* The engine loses a peer that cannot be sent to. */
     for (struct cadre_crew *c = farm->engine->crews; c != NULL; c = c->next) {
@@ -354,7 +369,7 @@ static cadre_err end_run(struct team *t, const struct sent *run,
     if (t->nfailed > 0)
         err = list_failed(farm, t, run, &event.results);
     if (err == CADRE_OK)
-        err = cadre_sched_step(farm->sched, &event, &actions);
+        err = cadre_sched_step(t->lane->sched, &event, &actions);
     if (err != CADRE_OK)
         return err;
     if (event.results.nfailed > 0)
@@ -363,7 +378,8 @@ static cadre_err end_run(struct team *t, const struct sent *run,
         cadre_farm_team_renew(t);
     cadre_farm_team_forget_failed(t);
     do_actions(farm, &actions);
-    cadre_engine_check_by(farm->engine, cadre_sched_next_retry_ns(farm->sched));
+    cadre_engine_check_by(farm->engine,
+                          cadre_sched_next_retry_ns(t->lane->sched));
     return CADRE_OK;
 }
 
@@ -501,13 +517,13 @@ static void on_check(struct cadre_engine *engine, uint64_t now_ns)
             if (f->teams[i] != NULL)
                 cadre_farm_team_check(f->teams[i], now_ns);
         }
-        if (cadre_sched_next_retry_ns(f->sched) <= now_ns) {
-            struct cadre_event event = {.type = CADRE_EV_TICK};
-
-            cadre_farm_step(f, &event);
-            cadre_farm_flush(f);
+        for (int i = 0; i < f->nlanes; i++) {
+            if (cadre_sched_next_retry_ns(f->lanes[i]->sched) <= now_ns)
+                cadre_farm_step(f->lanes[i],
+                                &(struct cadre_event){.type = CADRE_EV_TICK});
         }
         cadre_farm_recruit(f);
+        cadre_farm_flush(f);
     }
 }
 
@@ -522,14 +538,12 @@ const struct cadre_engine_events cadre_farm_events = {
 void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
                       const struct cadre_error *error)
 {
-    struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = 0};
-
     if (farm->broken == CADRE_OK) {
         farm->broken = err;
         farm->cause = *error;
         cadre_log(CADRE_LOG_WARN, "%s", error->text);
     }
-    cadre_farm_step(farm, &event);
+    cancel_all(farm);
 }
 
 /* --- the farm ------------------------------------------------------------- */
@@ -544,7 +558,7 @@ static char *copy(const char *text, bool *is_short)
 
 static void free_farm(struct cadre_farm *farm)
 {
-    cadre_sched_destroy(farm->sched);
+    cadre_farm_free_lanes(farm);
     free((char *)farm->options.program);
     free((char *)farm->options.cwd);
     free(farm->teams);
@@ -552,18 +566,9 @@ static void free_farm(struct cadre_farm *farm)
     free(farm);
 }
 
-/* One task at a time, and nothing sent ahead: where processes are for one task,
- * and where a rank that fails may leave the others in a collective call, which
- * must not meet that of the next task. */
-static bool is_single(const struct cadre_farm_options *options)
-{
-    return options->is_fresh || options->ranks > 1;
-}
-
 static struct cadre_farm *new_farm(struct cadre_engine *engine,
                                    const struct cadre_farm_options *options)
 {
-    struct cadre_sched_options how = {.ahead_ns = is_single(options) ? 1 : 0};
     struct cadre_farm *f = calloc(1, sizeof *f);
     bool is_short = false;
 
@@ -576,7 +581,7 @@ static struct cadre_farm *new_farm(struct cadre_engine *engine,
     f->wanted = options->teams;
     if (f->options.ranks == 0)
         f->options.ranks = 1;
-    if (cadre_sched_create(&how, &f->sched) != CADRE_OK || is_short) {
+    if (is_short) {
         free_farm(f);
         return NULL;
     }
@@ -591,7 +596,8 @@ static void take_off(struct cadre_farm *farm)
         at = &(*at)->next;
     if (*at != NULL)
         *at = farm->next;
-    cadre_engine_remove_sched(farm->engine, farm->sched);
+    for (int i = 0; i < farm->nlanes; i++)
+        cadre_engine_remove_sched(farm->engine, farm->lanes[i]->sched);
 }
 
 static bool is_idle(void *arg)
@@ -603,11 +609,9 @@ static bool is_idle(void *arg)
 
 void cadre_farm_close(struct cadre_farm *farm, bool cancels)
 {
-    struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = 0};
-
     farm->is_closed = true;
     if (cancels)
-        cadre_farm_step(farm, &event);
+        cancel_all(farm);
     cadre_farm_flush(farm);
 }
 
@@ -644,6 +648,7 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
                             struct cadre_farm **farm, struct cadre_error *error)
 {
     struct cadre_farm *f = new_farm(engine, options);
+    struct lane *lane;
     cadre_err err;
 
     if (f == NULL)
@@ -652,10 +657,8 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
     f->object = ++engine->last_object;
     f->next = engine->farms;
     engine->farms = f;
-    err = cadre_engine_add_sched(engine, f->sched);
-    if (err != CADRE_OK)
-        cadre_error_set(error, err, "out of memory");
-    else if (!options->is_fresh)
+    err = cadre_farm_lane(f, 0, &lane, error);
+    if (err == CADRE_OK && !options->is_fresh)
         err = cadre_farm_staff(f, error);
     cadre_engine_unlock(engine);
     if (err != CADRE_OK) {
@@ -689,16 +692,23 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
         .type = CADRE_EV_SUBMIT,
         .submit = {.job = id_of(job),
                    .count = how->count,
-                   .chunk = is_single(&farm->options) ? 1 : how->chunk,
+                   .chunk = how->chunk,
                    .kind = job->function->id,
                    .bytes_per_task = how->bytes_per_task,
                    .bytes = how->bytes}};
-    cadre_err err = check_open(farm, error);
+    struct lane *lane;
+    uint64_t task_ns;
+    cadre_err err;
 
-    if (err != CADRE_OK)
+    if ((err = check_open(farm, error)) != CADRE_OK ||
+        (err = cadre_farm_lane(farm, how->ranks, &lane, error)) != CADRE_OK)
         return err;
+    if (lane->ranks > 1 || farm->options.is_fresh)
+        event.submit.chunk = 1;
+    if (farm->nlanes > 1 && !cadre_sched_is_ready(lane->sched, &task_ns))
+        lane->since_ns = cadre_now_ns();
     farm->njobs++;
-    if ((err = cadre_farm_step(farm, &event)) != CADRE_OK) {
+    if ((err = cadre_farm_step(lane, &event)) != CADRE_OK) {
         farm->njobs--;
         return cadre_error_set(error, err, "the job could not be queued: %s",
                                cadre_strerror(err));
@@ -712,18 +722,25 @@ void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job)
 {
     struct cadre_event event = {.type = CADRE_EV_CANCEL, .job = id_of(job)};
 
-    cadre_farm_step(farm, &event);
+    for (int i = 0; i < farm->nlanes; i++) {
+        if (cadre_farm_step(farm->lanes[i], &event) == CADRE_OK)
+            break;
+    }
     cadre_farm_flush(farm);
 }
 
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm)
 {
-    return cadre_sched_waiting(farm->sched);
+    uint64_t n = 0;
+
+    for (int i = 0; i < farm->nlanes; i++)
+        n += cadre_sched_waiting(farm->lanes[i]->sched);
+    return n;
 }
 
 uint64_t cadre_farm_pending(const struct cadre_farm *farm)
 {
-    uint64_t n = cadre_sched_waiting(farm->sched);
+    uint64_t n = cadre_farm_waiting(farm);
 
     for (uint32_t i = 0; i < farm->nteams; i++) {
         uint64_t held, begun;

@@ -61,6 +61,8 @@ struct cadre_farm_options {
     bool has_all_ranks; /* every rank's outputs are wanted, not only the
                            first's */
     bool is_fresh;      /* new processes for every task */
+    int max_ranks; /* in all; if not 0, tasks may want other numbers of ranks
+                      than `ranks` */
     const struct cadre_function *init; /* fills each worker's store before its
                                           first task; NULL: none */
     const char
@@ -93,11 +95,14 @@ struct cadre_submission {
     uint64_t chunk; /* tasks sent together; 0: adaptive */
     uint64_t bytes_per_task;
     const uint64_t *bytes; /* or, where they differ, count + 1 running totals */
+    int ranks; /* that each task wants; 0: as the farm's options say */
 };
 
 /* Queue `job` (lent until done()). Sends at once what can be sent.
  *
  * CADRE_ECLOSED  the farm was closed.
+ * CADRE_EINVAL   more ranks than there are, or than the farm's where it has no
+ *                max_ranks.
  * CADRE_ELOST    no worker is left, and none can be started; or whatever else
  *                made all tasks fail, like an init function.
  * CADRE_ENOMEM

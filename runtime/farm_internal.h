@@ -3,6 +3,8 @@
  *     farm.c        jobs, the scheduler's actions, what workers say
  *     farm_team.c   a team: its members, what it was sent, how far each is
  *     farm_staff.c  teams come and go: hiring, spawning, replacing
+ *     farm_gang.c   where tasks want different numbers of ranks: which teams
+ *                   there are
  */
 #ifndef CADRE_RUNTIME_FARM_INTERNAL_H
 #define CADRE_RUNTIME_FARM_INTERNAL_H
@@ -48,7 +50,16 @@ struct failed_task {
     char *text;       /* owned; NULL: out of memory */
 };
 
+/* The tasks that want the same number of ranks, and the teams that have it. */
+struct lane {
+    struct cadre_farm *farm;
+    struct cadre_sched *sched;
+    int ranks;
+    uint64_t since_ns; /* when a task was sent last, or the first came */
+};
+
 enum team_state {
+    TEAM_BENCH, /* one worker that belongs to no team */
     TEAM_WORKING,
     TEAM_LEAVING, /* gets no more tasks; goes when it has ended those it has */
     TEAM_GONE     /* its members are no longer its own */
@@ -56,11 +67,13 @@ enum team_state {
 
 struct team {
     struct cadre_farm *farm;
+    struct lane *lane;
     cadre_team_id id; /* in the scheduler: its index in the farm + 1 */
     uint32_t number;  /* in the frames */
     enum team_state state;
     bool is_starved; /* memory for its tasks is wanting */
     bool has_worked; /* a task has come back */
+    bool is_once;    /* it leaves after its first batch */
     int size;
     struct member *members;
     struct sent *ring; /* sent and not ended by all members */
@@ -72,17 +85,35 @@ struct team {
     uint64_t failed_ns; /* when the first of them failed */
 };
 
+/* A communicator that no team uses at the moment. */
+struct kept_team {
+    uint32_t number; /* in the frames */
+    struct cadre_crew *crew;
+    int size;
+    int *peers;
+};
+
+enum {
+    LANES_MAX = 64,
+    KEPT_MAX = 32 /* communicators beyond those in use */
+};
+
 struct cadre_farm {
     struct cadre_farm *next; /* the engine's farms */
     struct cadre_engine *engine;
-    struct cadre_sched *sched;
+    struct lane *lanes[LANES_MAX]; /* the first: options.ranks */
+    int nlanes;
+    struct team **bench; /* workers in no team; only with options.max_ranks */
+    int nbench, bench_cap;
+    struct kept_team kept[KEPT_MAX]; /* the one used last first */
+    int nkept;
     struct cadre_farm_options options; /* with strings of its own */
     uint32_t object;                   /* its number in the frames */
     struct team **teams;               /* by id; a gone one's place is empty */
     uint32_t nteams, teams_cap;
     int wanted;     /* teams */
     int alive;      /* teams that are working */
-    int recruiting; /* teams that are being started */
+    int recruiting; /* ranks that are being started */
     int barren;     /* teams lost in a row without having done anything */
     bool is_closed; /* takes no more jobs */
     bool is_ending; /* hires no more */
@@ -97,8 +128,8 @@ struct cadre_farm {
 
 /* --- farm.c --------------------------------------------------------------- */
 
-/* Let the scheduler take `event` and do what it says. */
-cadre_err cadre_farm_step(struct cadre_farm *farm, struct cadre_event *event);
+/* Let the lane's scheduler take `event` and do what it says. */
+cadre_err cadre_farm_step(struct lane *lane, struct cadre_event *event);
 
 /* Send what was encoded since the last time. */
 void cadre_farm_flush(struct cadre_farm *farm);
@@ -164,8 +195,13 @@ bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
  * lock, which is let go meanwhile. */
 cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error);
 
-/* Start as many teams as are missing, by a thread of their own. */
+/* Start as many workers as are missing, by a thread of their own. */
 void cadre_farm_recruit(struct cadre_farm *farm);
+
+/* A team of `lane` of these workers of `crew`. `number`: that of its
+ * communicator if they have one, else 0. CADRE_ENOMEM. */
+cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
+                          const int *peers, uint32_t number, bool is_once);
 
 /* `worker`, a member, is gone, and the team with it. */
 void cadre_farm_team_lose(struct member *member);
@@ -187,5 +223,37 @@ void cadre_farm_team_release(struct team *team);
 
 /* All go. */
 void cadre_farm_dismiss(struct cadre_farm *farm);
+
+/* Start `ranks` workers by a thread. False: it cannot be done. */
+bool cadre_farm_start(struct cadre_farm *farm, int ranks);
+
+/* A member is free: for others, or to be dismissed. */
+void cadre_farm_send_off(struct member *member);
+
+/* --- farm_gang.c ---------------------------------------------------------- */
+
+/* The lane of tasks of `ranks` ranks (0: the farm's own), made if it is new. */
+cadre_err cadre_farm_lane(struct cadre_farm *farm, int ranks,
+                          struct lane **lane, struct cadre_error *error);
+void cadre_farm_free_lanes(struct cadre_farm *farm);
+
+/* Form teams and give them up as what waits wants it. Does nothing where there
+ * is one lane and nobody on the bench. */
+void cadre_farm_arrange(struct cadre_farm *farm);
+
+/* A worker of the farm is in no team. CADRE_ENOMEM: it was sent off. */
+cadre_err cadre_farm_bench(struct cadre_farm *farm, struct cadre_crew *crew,
+                           int peer);
+
+/* The worker on the bench is gone; frees its team. */
+void cadre_farm_unbench(struct team *team);
+void cadre_farm_clear_bench(struct cadre_farm *farm);
+
+/* The team's communicator is kept for the next that has the same members. */
+void cadre_farm_keep_comm(struct team *team);
+
+/* The worker is gone: its communicators are of no use. */
+void cadre_farm_forget_comms(struct cadre_farm *farm, struct cadre_crew *crew,
+                             int peer);
 
 #endif

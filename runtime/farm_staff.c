@@ -23,6 +23,21 @@ enum {
     GRACE_MS = 400  /* for the ranks of a team one of which has failed */
 };
 
+/* Ranks in teams that stay, and on the bench. */
+static int present_ranks(const struct cadre_farm *farm)
+{
+    bool counts_leaving = farm->options.is_fresh || farm->nlanes > 1;
+    int n = farm->nbench;
+
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        const struct team *t = farm->teams[i];
+
+        if (t != NULL && (t->state == TEAM_WORKING || counts_leaving))
+            n += t->size;
+    }
+    return n;
+}
+
 /* --- hiring --------------------------------------------------------------- */
 
 /* A place for one more team; its index is its id - 1. */
@@ -104,21 +119,24 @@ static void free_members(struct team *t)
     }
 }
 
-/* A team of these workers of `crew`. */
-static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
-                      const int *peers)
+cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
+                          const int *peers, uint32_t number, bool is_once)
 {
-    struct team *t = cadre_farm_team_new(farm, farm->options.ranks);
+    struct cadre_farm *farm = lane->farm;
+    struct team *t = cadre_farm_team_new(farm, lane->ranks);
     struct cadre_event event = {.type = CADRE_EV_TEAM_READY};
-    cadre_err err = CADRE_ENOMEM;
+    cadre_err err = CADRE_OK;
     uint32_t index;
 
     if (t == NULL || find_place(farm, &index) != CADRE_OK) {
         cadre_farm_team_free(t);
         return CADRE_ENOMEM;
     }
+    t->lane = lane;
+    t->is_once = is_once;
     t->id = event.team = index + 1;
-    t->number = ++farm->engine->last_team;
+    t->number = number > 0 ? number : ++farm->engine->last_team;
+    t->state = TEAM_WORKING;
     for (int i = 0; i < t->size; i++) {
         struct member *m = &t->members[i];
 
@@ -129,8 +147,11 @@ static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
     }
     farm->teams[index] = t;
     farm->alive++;
-    if ((err = introduce_team(t, true)) == CADRE_OK &&
-        (err = cadre_farm_step(farm, &event)) == CADRE_OK)
+    if (number == 0)
+        err = introduce_team(t, true);
+    if (err == CADRE_OK)
+        err = cadre_farm_step(lane, &event);
+    if (err == CADRE_OK)
         return CADRE_OK;
     farm->alive--;
     farm->teams[index] = NULL;
@@ -139,7 +160,14 @@ static cadre_err hire(struct cadre_farm *farm, struct cadre_crew *crew,
     return err;
 }
 
-/* Teams of `crew`'s workers that are free, up to `wanted`. */
+/* Is there room for one more team? */
+static bool has_room(const struct cadre_farm *farm)
+{
+    return farm->alive < farm->wanted && farm->nlanes == 1;
+}
+
+/* Teams of `crew`'s workers that are free; the rest sits on the bench, where
+ * there is one. */
 static cadre_err hire_crew(struct cadre_farm *farm, struct cadre_crew *crew)
 {
     int size = farm->options.ranks, n = 0;
@@ -149,17 +177,22 @@ static cadre_err hire_crew(struct cadre_farm *farm, struct cadre_crew *crew)
     for (int i = 0; i < crew->nworkers && err == CADRE_OK; i++) {
         const struct cadre_worker *w = &crew->workers[i];
 
-        if (farm->alive >= farm->wanted)
-            break;
-        if (w->team != NULL || w->is_lost)
+        if (w->team != NULL || w->is_lost || !has_room(farm))
             continue;
         peers[n++] = i;
         if (n == size) {
-            err = hire(farm, crew, peers);
+            err = cadre_farm_hire(farm->lanes[0], crew, peers, 0, false);
             n = 0;
         }
     }
     free(peers);
+    for (int i = 0; i < crew->nworkers && err == CADRE_OK; i++) {
+        const struct cadre_worker *w = &crew->workers[i];
+
+        if (w->team == NULL && !w->is_lost &&
+            present_ranks(farm) < farm->options.max_ranks)
+            err = cadre_farm_bench(farm, crew, i);
+    }
     return err;
 }
 
@@ -174,8 +207,8 @@ static cadre_err hire_residents(struct cadre_farm *farm)
     return err;
 }
 
-/* Start `teams` new teams in one go. The lock is let go meanwhile. */
-static cadre_err hire_spawned(struct cadre_farm *farm, int teams,
+/* Start `ranks` workers in one go. The lock is let go meanwhile. */
+static cadre_err hire_spawned(struct cadre_farm *farm, int ranks,
                               struct cadre_error *error)
 {
     struct cadre_engine *e = farm->engine;
@@ -183,7 +216,7 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int teams,
     uint64_t deadline = cadre_now_ns() + (uint64_t)(timeout_s * 1e9);
     struct cadre_spawn spawn = {
         .program = farm->options.program,
-        .count = teams * farm->options.ranks,
+        .count = ranks,
         .cwd = farm->options.cwd,
         .timeout_s = timeout_s,
         .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
@@ -213,6 +246,14 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int teams,
     return err == CADRE_OK ? err : cadre_error_set(error, err, "out of memory");
 }
 
+/* Ranks that the farm is to have. */
+static int wanted_ranks(const struct cadre_farm *farm)
+{
+    int ranks = farm->wanted * farm->options.ranks;
+
+    return farm->options.max_ranks > ranks ? farm->options.max_ranks : ranks;
+}
+
 cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error)
 {
     cadre_err err = CADRE_OK;
@@ -220,7 +261,7 @@ cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error)
 
     if (!farm->options.only_spawned && hire_residents(farm) != CADRE_OK)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    if ((missing = farm->wanted - farm->alive) > 0) {
+    if ((missing = wanted_ranks(farm) - present_ranks(farm)) > 0) {
         farm->recruiting += missing;
         err = hire_spawned(farm, missing, error);
         farm->recruiting -= missing;
@@ -233,7 +274,7 @@ cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error)
 
 struct recruit {
     struct cadre_farm *farm;
-    int teams;
+    int ranks;
 };
 
 /* With nobody at work and nobody to come, what waits would wait for ever. */
@@ -253,17 +294,17 @@ static void give_up(struct cadre_farm *farm, cadre_err err,
     cadre_farm_break(farm, err, &error);
 }
 
-static void recruit(struct cadre_farm *farm, int teams)
+static void recruit(struct cadre_farm *farm, int ranks)
 {
     struct cadre_error error = {""};
     cadre_err err = CADRE_OK;
 
     if (!farm->is_ending)
-        err = hire_spawned(farm, teams, &error);
-    farm->recruiting -= teams;
+        err = hire_spawned(farm, ranks, &error);
+    farm->recruiting -= ranks;
     if (err != CADRE_OK)
         cadre_log(CADRE_LOG_WARN, "no new workers: %s", error.text);
-    if (err != CADRE_OK && farm->alive == 0 && farm->recruiting == 0)
+    if (err != CADRE_OK && present_ranks(farm) == 0 && farm->recruiting == 0)
         give_up(farm, err, &error);
     cadre_farm_flush(farm);
 }
@@ -275,26 +316,27 @@ static void *run_recruit(void *arg)
 
     free(arg);
     cadre_engine_lock(e);
-    recruit(r.farm, r.teams);
+    recruit(r.farm, r.ranks);
     cadre_engine_wake(e);
     cadre_engine_unlock(e);
     return NULL;
 }
 
-static bool start_thread(struct cadre_farm *farm, int teams)
+bool cadre_farm_start(struct cadre_farm *farm, int ranks)
 {
-    struct recruit *r = malloc(sizeof *r);
+    struct recruit *r;
     pthread_t thread;
 
-    if (r == NULL)
+    if (farm->engine->thread_level != MPI_THREAD_MULTIPLE ||
+        (r = malloc(sizeof *r)) == NULL)
         return false;
-    *r = (struct recruit){.farm = farm, .teams = teams};
-    farm->recruiting += teams;
+    *r = (struct recruit){.farm = farm, .ranks = ranks};
+    farm->recruiting += ranks;
     if (pthread_create(&thread, NULL, run_recruit, r) == 0) {
         pthread_detach(thread);
         return true;
     }
-    farm->recruiting -= teams;
+    farm->recruiting -= ranks;
     free(r);
     return false;
 }
@@ -302,27 +344,28 @@ static bool start_thread(struct cadre_farm *farm, int teams)
 /* Processes for one task are started when there is one, as many as fit. */
 static int missing_fresh(const struct cadre_farm *farm)
 {
-    uint64_t waiting = cadre_sched_waiting(farm->sched);
-    int room = farm->wanted - farm->recruiting;
+    int size = farm->options.ranks;
+    int room =
+        (wanted_ranks(farm) - present_ranks(farm) - farm->recruiting) / size;
+    uint64_t coming = (uint64_t)(farm->recruiting / size), waiting, ignored;
 
-    for (uint32_t i = 0; i < farm->nteams; i++)
-        room -= farm->teams[i] != NULL;
-    if (room <= 0 || waiting <= (uint64_t)farm->recruiting)
+    if (room <= 0 || !cadre_sched_is_ready(farm->lanes[0]->sched, &ignored))
         return 0;
-    waiting -= (uint64_t)farm->recruiting;
-    return waiting < (uint64_t)room ? (int)waiting : room;
+    waiting = cadre_farm_waiting(farm);
+    waiting = waiting > coming ? waiting - coming : 0;
+    return size * (waiting < (uint64_t)room ? (int)waiting : room);
 }
 
-static int missing_teams(const struct cadre_farm *farm)
+static int missing_ranks(const struct cadre_farm *farm)
 {
     return farm->options.is_fresh
                ? missing_fresh(farm)
-               : farm->wanted - farm->alive - farm->recruiting;
+               : wanted_ranks(farm) - present_ranks(farm) - farm->recruiting;
 }
 
 void cadre_farm_recruit(struct cadre_farm *farm)
 {
-    int missing = missing_teams(farm);
+    int missing = missing_ranks(farm);
 
     if (missing <= 0 || farm->is_ending || farm->broken != CADRE_OK ||
         (farm->is_closed && farm->njobs == 0))
@@ -330,35 +373,36 @@ void cadre_farm_recruit(struct cadre_farm *farm)
     if (!farm->options.only_spawned && farm->engine->has_free_residents) {
         farm->engine->has_free_residents = false;
         if (hire_residents(farm) == CADRE_OK)
-            missing = missing_teams(farm);
+            missing = missing_ranks(farm);
     }
-    if (missing <= 0)
+    if (missing <= 0 || cadre_farm_start(farm, missing))
         return;
-    if (farm->engine->thread_level != MPI_THREAD_MULTIPLE ||
-        !start_thread(farm, missing)) {
-        if (farm->alive == 0 && farm->recruiting == 0)
-            give_up(farm, CADRE_ELOST, NULL);
-    }
+    if (present_ranks(farm) == 0 && farm->recruiting == 0)
+        give_up(farm, CADRE_ELOST, NULL);
 }
 
 /* --- leaving -------------------------------------------------------------- */
 
 /* A member is free: a resident one for others, a spawned one until its crew is
  * dismissed. It forgets the team and what the object has stored. */
-static void send_off(struct member *m)
+void cadre_farm_send_off(struct member *m)
 {
     struct cadre_worker *w = cadre_member_worker(m);
     struct cadre_buffer *buffer;
     struct cadre_msg_end team = {.number = m->team->number};
     struct cadre_msg_end object = {.number = m->team->farm->object};
+    cadre_err err = CADRE_OK;
 
     if (w->team == m)
         w->team = NULL;
     if (w->is_lost)
         return;
     buffer = cadre_channel_buffer(m->crew->channel, m->peer);
-    if (cadre_disband_encode(&team, m->crew->generation, buffer) != CADRE_OK ||
-        cadre_close_encode(&object, m->crew->generation, buffer) != CADRE_OK)
+    if (m->team->state != TEAM_BENCH)
+        err = cadre_disband_encode(&team, m->crew->generation, buffer);
+    if (err == CADRE_OK)
+        err = cadre_close_encode(&object, m->crew->generation, buffer);
+    if (err != CADRE_OK)
         cadre_log(CADRE_LOG_WARN, "out of memory to free a worker");
     m->team->farm->engine->has_free_residents |= m->crew->is_resident;
 }
@@ -372,13 +416,20 @@ static void drop_team(struct team *t)
 /* Freed by who stepped the scheduler. */
 void cadre_farm_team_release(struct team *team)
 {
-    struct cadre_engine *e = team->farm->engine;
+    struct cadre_farm *farm = team->farm;
+    struct cadre_crew *crew = team->members[0].crew;
 
-    for (int i = 0; i < team->size; i++)
-        send_off(&team->members[i]);
-    cadre_engine_tidy(e, team->members[0].crew);
+    if (farm->options.max_ranks > 0 && !farm->is_ending)
+        cadre_farm_keep_comm(team);
+    for (int i = 0; i < team->size; i++) {
+        if (farm->options.max_ranks > 0 && !farm->is_ending)
+            cadre_farm_bench(farm, crew, team->members[i].peer);
+        else
+            cadre_farm_send_off(&team->members[i]);
+    }
+    cadre_engine_tidy(farm->engine, crew);
     if (team->state == TEAM_WORKING)
-        team->farm->alive--;
+        farm->alive--;
     drop_team(team);
 }
 
@@ -390,7 +441,7 @@ void cadre_farm_team_retire(struct team *team)
         return;
     team->state = TEAM_LEAVING;
     team->farm->alive--;
-    cadre_farm_step(team->farm, &event);
+    cadre_farm_step(team->lane, &event);
     if (team->state == TEAM_GONE)
         cadre_farm_team_free(team);
 }
@@ -410,10 +461,12 @@ static void end_siblings(struct team *t)
         struct cadre_worker *w = cadre_member_worker(m);
 
         w->team = NULL;
+        cadre_farm_forget_comms(t->farm, m->crew, m->peer);
         if (w->is_lost || is_behind(m))
             cadre_engine_lose(t->farm->engine, m->crew, w);
-        else
-            send_off(m);
+        else if (t->farm->options.max_ranks == 0 ||
+                 cadre_farm_bench(t->farm, m->crew, m->peer) != CADRE_OK)
+            cadre_farm_send_off(m);
     }
 }
 
@@ -428,6 +481,11 @@ void cadre_farm_team_lose(struct member *member)
     bool was_barren;
     char name[128];
 
+    if (t->state == TEAM_BENCH) {
+        cadre_farm_unbench(t);
+        cadre_engine_tidy(farm->engine, crew);
+        return;
+    }
     event.lost.is_known = cadre_farm_team_begun(t, &held, &event.lost.begun);
     was_barren = !t->has_worked &&
                  (held == 0 || (event.lost.is_known && event.lost.begun == 0));
@@ -439,7 +497,7 @@ void cadre_farm_team_lose(struct member *member)
     t->state = TEAM_GONE;
     for (int i = 0; i < t->size; i++)
         cadre_member_worker(&t->members[i])->team = NULL;
-    cadre_farm_step(farm, &event);
+    cadre_farm_step(t->lane, &event);
     end_siblings(t);
     drop_team(t);
     cadre_engine_tidy(farm->engine, crew);
@@ -511,11 +569,12 @@ void cadre_farm_dismiss(struct cadre_farm *farm)
         if (t == NULL)
             continue;
         for (int k = 0; k < t->size; k++)
-            send_off(&t->members[k]);
+            cadre_farm_send_off(&t->members[k]);
         cadre_engine_tidy(farm->engine, t->members[0].crew);
         farm->teams[i] = NULL;
         cadre_farm_team_free(t);
     }
+    cadre_farm_clear_bench(farm);
     cadre_farm_flush(farm);
     cadre_engine_reap(farm->engine);
 }

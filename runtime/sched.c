@@ -785,3 +785,17 @@ uint64_t cadre_sched_next_retry_ns(const struct cadre_sched *s)
 {
     return cadre_attempts_due_ns(&s->queue.terms);
 }
+
+bool cadre_sched_is_ready(const struct cadre_sched *sched, uint64_t *task_ns)
+{
+    struct cadre_run run;
+
+    *task_ns = 0;
+    if (!cadre_queue_peek(&sched->queue, &run))
+        return false;
+    *task_ns = cadre_kind_estimate(
+        cadre_queue_kind(&sched->queue,
+                         cadre_queue_job(&sched->queue, run.job)),
+        1);
+    return true;
+}

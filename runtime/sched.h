@@ -218,6 +218,10 @@ uint32_t cadre_sched_teams(const struct cadre_sched *sched);
  * they are late. Whoever waits may sleep until shortly before. */
 uint64_t cadre_sched_next_results_ns(const struct cadre_sched *sched);
 
+/* Could a task be sent if a team were idle? `*task_ns` is how long one like it
+ * takes, 0: not known. */
+bool cadre_sched_is_ready(const struct cadre_sched *sched, uint64_t *task_ns);
+
 /* When the next task that failed is to be tried again: an event from then on,
  * be it a TICK, lets it go. UINT64_MAX: none waits for its time. */
 uint64_t cadre_sched_next_retry_ns(const struct cadre_sched *sched);
