@@ -65,6 +65,7 @@ const char *cadre_value_type_name(cadre_type type)
         [CADRE_DOUBLE_COMPLEX] = "double complex",
         [CADRE_LONG_DOUBLE_COMPLEX] = "long double complex",
         [CADRE_STRING] = "string",
+        [CADRE_AGGREGATE] = "struct",
     };
 
     assert((size_t)type < sizeof names / sizeof names[0]);
@@ -383,6 +384,7 @@ static void store(const struct cadre_value *value, char *to)
         break;
     case CADRE_VOID:
     case CADRE_STRING:
+    case CADRE_AGGREGATE:
         assert(!"an element type");
     }
 }
@@ -635,6 +637,7 @@ static void print_one(struct cadre_text *out, cadre_type type, const char *data)
         break;
     case CADRE_VOID:
     case CADRE_STRING:
+    case CADRE_AGGREGATE:
         assert(!"a number");
     }
 }

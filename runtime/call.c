@@ -256,11 +256,21 @@ cadre_err cadre_symbol_locate(cadre_symbol_fn fn, const char **library,
 
 /* Calls. */
 
+/* A struct as libffi knows it, for one call. */
+struct ffi_struct {
+    struct ffi_struct *next;
+    const struct cadre_struct *of;
+    ffi_type type;
+    ffi_type *elements[]; /* ended by NULL */
+};
+
 struct cadre_call {
     ffi_cif cif;
     cadre_symbol_fn fn;
-    cadre_type narrow;  /* result type if smaller than ffi_arg, else VOID */
-    ffi_type *params[]; /* borrowed by `cif` */
+    cadre_type narrow;          /* result type if a number smaller than ffi_arg,
+                                   else VOID */
+    struct ffi_struct *structs; /* owned; `cif` borrows them */
+    ffi_type *params[];         /* borrowed by `cif` */
 };
 
 /* How libffi calls `type`; NULL where it cannot on this machine. */
@@ -307,28 +317,132 @@ static ffi_type *ffi_type_of(cadre_type type)
     case CADRE_LONG_DOUBLE_COMPLEX:
         return NULL;
 #endif
+    case CADRE_AGGREGATE:
+        return NULL; /* see ffi_type_of_struct() */
     }
     return NULL;
 }
 
-/* Numbers go by value; all else, MPI_Comm too, is a pointer. */
-static ffi_type *ffi_type_of_param(const struct cadre_param *param)
+/* What libffi has no word for is put together from what it has: an array in a
+ * struct is its elements, a complex number its two parts. Both lie and travel
+ * in the same way. */
+static cadre_type part_of(cadre_type type, uint64_t *parts)
 {
-    return param->kind == CADRE_PARAM_SCALAR ? ffi_type_of(param->type)
-                                             : &ffi_type_pointer;
+    *parts = 2;
+    switch (type) {
+    case CADRE_FLOAT_COMPLEX:
+        return CADRE_FLOAT;
+    case CADRE_DOUBLE_COMPLEX:
+        return CADRE_DOUBLE;
+    case CADRE_LONG_DOUBLE_COMPLEX:
+        return CADRE_LONG_DOUBLE;
+    default:
+        *parts = 1;
+        return type;
+    }
+}
+
+static size_t count_elements(const struct cadre_struct *of)
+{
+    uint64_t n = 0, parts;
+
+    for (size_t i = 0; i < of->nfields; i++) {
+        part_of(of->fields[i].type, &parts);
+        n += of->fields[i].count * parts;
+    }
+    return n;
+}
+
+/* One for each struct of the call; NULL: no memory. The size of one that is
+ * passed by value bounds the number of its elements. */
+static ffi_type *ffi_type_of_struct(struct cadre_call *c,
+                                    const struct cadre_struct *of)
+{
+    struct ffi_struct *s = c->structs;
+    size_t n = 0;
+
+    while (s != NULL && s->of != of)
+        s = s->next;
+    if (s != NULL)
+        return &s->type;
+    s = calloc(1, sizeof *s + (count_elements(of) + 1) * sizeof s->elements[0]);
+    if (s == NULL)
+        return NULL;
+    s->of = of;
+    s->type.type = FFI_TYPE_STRUCT; /* libffi finds out size and alignment */
+    s->type.elements = s->elements;
+    s->next = c->structs;
+    c->structs = s;
+    for (size_t i = 0; i < of->nfields; i++) {
+        const struct cadre_field *f = &of->fields[i];
+        uint64_t parts;
+        ffi_type *type = f->of != NULL ? ffi_type_of_struct(c, f->of)
+                                       : ffi_type_of(part_of(f->type, &parts));
+
+        if (type == NULL)
+            return NULL;
+        part_of(f->type, &parts);
+        for (uint64_t k = 0; k < f->count * parts; k++)
+            s->elements[n++] = type;
+    }
+    return &s->type;
+}
+
+#ifdef __x86_64__
+/* Is one long double all there is in `of`? */
+static bool is_long_double(const struct cadre_struct *of)
+{
+    const struct cadre_field *f = &of->fields[0];
+
+    while (of->nfields == 1 && f->count == 1 && f->of != NULL) {
+        of = f->of;
+        f = &of->fields[0];
+    }
+    return of->nfields == 1 && f->count == 1 && f->type == CADRE_LONG_DOUBLE;
+}
+#endif
+
+/* A struct of one long double comes back in a register of the x87, where libffi
+ * (3.4) does not look for a struct, but does for a long double. */
+static ffi_type *ffi_type_of_result(struct cadre_call *c,
+                                    const struct cadre_proto *proto)
+{
+    if (proto->result_of == NULL)
+        return ffi_type_of(proto->result);
+#ifdef __x86_64__
+    if (is_long_double(proto->result_of))
+        return &ffi_type_longdouble;
+#endif
+    return ffi_type_of_struct(c, proto->result_of);
+}
+
+/* Numbers and structs go by value; all else, MPI_Comm too, is a pointer. */
+static ffi_type *ffi_type_of_param(struct cadre_call *c,
+                                   const struct cadre_param *param)
+{
+    if (param->kind != CADRE_PARAM_SCALAR)
+        return &ffi_type_pointer;
+    return param->of != NULL ? ffi_type_of_struct(c, param->of)
+                             : ffi_type_of(param->type);
 }
 
 static cadre_err prepare(struct cadre_call *c, const struct cadre_proto *proto,
                          struct cadre_error *error)
 {
-    ffi_type *result = ffi_type_of(proto->result);
+    ffi_type *result = ffi_type_of_result(c, proto);
     const char *missing =
         result == NULL ? cadre_type_name(proto->result) : NULL;
+    bool no_memory = result == NULL && proto->result_of != NULL;
 
     for (int i = 0; i < proto->nparams; i++) {
-        if ((c->params[i] = ffi_type_of_param(&proto->params[i])) == NULL)
-            missing = cadre_type_name(proto->params[i].type);
+        if ((c->params[i] = ffi_type_of_param(c, &proto->params[i])) != NULL)
+            continue;
+        no_memory |= proto->params[i].of != NULL;
+        missing = cadre_type_name(proto->params[i].type);
     }
+    if (no_memory)
+        return cadre_error_set(error, CADRE_ENOMEM,
+                               "no memory to call '%.100s'", proto->name);
     if (missing != NULL)
         return cadre_error_set(error, CADRE_EINVAL,
                                "'%.100s' cannot be called: libffi cannot pass "
@@ -340,11 +454,26 @@ static cadre_err prepare(struct cadre_call *c, const struct cadre_proto *proto,
                                "'%.100s' cannot be called: libffi refuses its "
                                "prototype",
                                proto->name);
+    for (const struct ffi_struct *s = c->structs; s != NULL; s = s->next) {
+        if (s->type.size != s->of->size || s->type.alignment != s->of->align)
+            return cadre_error_set(error, CADRE_EINVAL,
+                                   "'%.100s' cannot be called: libffi lays out "
+                                   "'%.60s' otherwise",
+                                   proto->name, s->of->name);
+    }
     return CADRE_OK;
 }
 
 void cadre_call_destroy(struct cadre_call *call)
 {
+    struct ffi_struct *next;
+
+    if (call == NULL)
+        return;
+    for (struct ffi_struct *s = call->structs; s != NULL; s = next) {
+        next = s->next;
+        free(s);
+    }
     free(call);
 }
 
@@ -360,7 +489,8 @@ cadre_err cadre_call_create(const struct cadre_proto *proto, cadre_symbol_fn fn,
                                "no memory to call '%.100s'", proto->name);
     c->fn = fn;
     c->narrow = CADRE_VOID;
-    if (cadre_type_size(proto->result) < sizeof(ffi_arg))
+    if (proto->result_of == NULL &&
+        cadre_type_size(proto->result) < sizeof(ffi_arg))
         c->narrow = proto->result;
     if ((err = prepare(c, proto, error)) != CADRE_OK) {
         cadre_call_destroy(c);
@@ -394,12 +524,24 @@ static void narrow(cadre_type type, const union wide *wide, void *result)
     }
 }
 
+/* libffi (3.4) makes copies of large structs and points its arguments to them:
+ * the caller's pointers stay. */
+static void **keep_args(const struct cadre_call *call, void **args,
+                        void **copies)
+{
+    if (call->structs == NULL)
+        return args;
+    return memcpy(copies, args, call->cif.nargs * sizeof *args);
+}
+
 /* libffi only reads the cif; its prototype lacks the const. */
 void cadre_call_invoke(const struct cadre_call *call, void **args, void *result)
 {
     ffi_cif *cif = (ffi_cif *)&call->cif;
+    void *copies[CADRE_PARAMS_MAX];
     union wide wide;
 
+    args = keep_args(call, args, copies);
     if (call->narrow == CADRE_VOID) {
         ffi_call(cif, call->fn, result, args);
         return;

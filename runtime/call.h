@@ -38,7 +38,7 @@ cadre_err cadre_call_create(const struct cadre_proto *proto, cadre_symbol_fn fn,
                             struct cadre_error *error);
 void cadre_call_destroy(struct cadre_call *call);
 
-/* Call it. `args[i]` points to parameter i's value: a scalar of its type; for
+/* Call it. `args[i]` points to parameter i's value: a scalar or a struct; for
  * arrays, strings and objects a pointer variable; for MPI_Comm a variable of
  * that type, which is taken to be as large as a pointer (it is one in Open
  * MPI). `result` points to room for one value of the result type, suitably

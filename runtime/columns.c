@@ -106,12 +106,12 @@ cadre_err cadre_columns_read(unsigned char *data, size_t len,
     return CADRE_OK;
 }
 
-bool cadre_column_holds(const struct cadre_column *column, uint64_t count)
+bool cadre_column_holds(const struct cadre_column *column, uint64_t count,
+                        size_t size)
 {
     uint64_t bytes;
 
-    return !__builtin_mul_overflow(count, cadre_type_size(column->type),
-                                   &bytes) &&
+    return !__builtin_mul_overflow(count, size, &bytes) &&
            column->bytes == bytes;
 }
 

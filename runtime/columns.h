@@ -30,8 +30,9 @@ cadre_err cadre_columns_read(unsigned char *data, size_t len,
                              struct cadre_column *columns, int ncolumns,
                              struct cadre_error *error);
 
-/* Has `column` the bytes of exactly `count` values of its type? */
-bool cadre_column_holds(const struct cadre_column *column, uint64_t count);
+/* Has `column` the bytes of exactly `count` values of `size` bytes? */
+bool cadre_column_holds(const struct cadre_column *column, uint64_t count,
+                        size_t size);
 
 /* Strings, each coded as a byte 1, the characters and a zero byte, or for a
  * null pointer as a byte 0. */

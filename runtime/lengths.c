@@ -61,7 +61,7 @@ static cadre_err measure_row(const struct cadre_proto *proto, int param,
     /* A dimension of 0 makes an empty array, however long the others are; that
      * is not told apart from one that is too long. */
     if (too_long ||
-        __builtin_mul_overflow(product, cadre_type_size(array->type), &bytes))
+        __builtin_mul_overflow(product, cadre_param_size(array), &bytes))
         return complain(proto, param, row, "more elements than there can be",
                         error);
     *len = product;
@@ -84,7 +84,7 @@ cadre_err cadre_lengths_measure(struct cadre_lengths *lengths,
                                 const struct cadre_values *values,
                                 uint64_t count, struct cadre_error *error)
 {
-    uint64_t max = UINT64_MAX / cadre_type_size(proto->params[param].type);
+    uint64_t max = UINT64_MAX / cadre_param_size(&proto->params[param]);
     uint64_t *starts, bytes, len, first = 0;
     cadre_err err;
 

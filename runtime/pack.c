@@ -180,7 +180,7 @@ static cadre_err measure_arrays(struct cadre_table *table,
         values[i] = (struct cadre_values){
             .data = table->args[i].data,
             .stride = table->args[i].form == CADRE_FORM_DENSE
-                          ? cadre_type_size(proto->params[i].type)
+                          ? cadre_param_size(&proto->params[i])
                           : 0};
     for (int i = 0; i < proto->nparams; i++) {
         if (proto->params[i].kind != CADRE_PARAM_ARRAY) {
@@ -224,8 +224,7 @@ static uint64_t shared_size(const struct cadre_table *table, int param)
 
     if (param_of(table, param)->kind == CADRE_PARAM_STRING)
         return cadre_string_size(*(char *const *)view->data);
-    return table->row_len[param] *
-           cadre_type_size(param_of(table, param)->type);
+    return table->row_len[param] * cadre_param_size(param_of(table, param));
 }
 
 /* How often do the bytes of a row have those of parameter `param`: as an
@@ -272,8 +271,7 @@ static cadre_err measure_rows(struct cadre_table *table, uint64_t fixed,
         } else if (table->starts[i] != NULL && times > 0) {
             for (uint64_t row = 0; row < table->count; row++)
                 add(&totals[row + 1], cadre_table_length(table, i, row),
-                    times * cadre_type_size(param_of(table, i)->type),
-                    &too_many);
+                    times * cadre_param_size(param_of(table, i)), &too_many);
         }
     }
     for (uint64_t row = 0; row < table->count; row++)
@@ -297,14 +295,13 @@ static cadre_err measure_bytes(struct cadre_table *table,
             varies = true;
         else
             add(&fixed, table->row_len[i],
-                times_in_row(table, i) *
-                    cadre_type_size(param_of(table, i)->type),
+                times_in_row(table, i) * cadre_param_size(param_of(table, i)),
                 &too_many);
     }
     add(&fixed, 1,
         table->proto->result == CADRE_STRING
             ? STRING_BYTES
-            : cadre_type_size(table->proto->result),
+            : cadre_proto_result_size(table->proto),
         &too_many);
     add(&total, table->count, fixed, &too_many);
     if (too_many)
@@ -385,7 +382,7 @@ static struct cadre_column arg_column(const struct cadre_table *table,
     else
         column.bytes = (start_of(table, param, first + count) -
                         start_of(table, param, first)) *
-                       cadre_type_size(column.type);
+                       cadre_param_size(param_of(table, param));
     return column;
 }
 
@@ -393,7 +390,7 @@ static void fill_arg(const struct cadre_table *table, int param, uint64_t first,
                      uint64_t count, const struct cadre_column *column)
 {
     const struct cadre_view *view = &table->args[param];
-    size_t size = cadre_type_size(column->type), bytes;
+    size_t size = cadre_param_size(param_of(table, param)), bytes;
     bool is_string = param_of(table, param)->kind == CADRE_PARAM_STRING;
     void *const *pointers = view->data;
     unsigned char *at = column->data;
@@ -444,6 +441,13 @@ cadre_err cadre_args_pack(const struct cadre_table *table, uint64_t first,
     return CADRE_OK;
 }
 
+/* Bytes of one element of output parameter `param`, or of the result (-1). */
+static size_t output_size(const struct cadre_table *table, int param)
+{
+    return param >= 0 ? cadre_param_size(param_of(table, param))
+                      : cadre_proto_result_size(table->proto);
+}
+
 /* Is `column` exactly `count` coded strings? */
 static bool holds_strings(const struct cadre_column *column, uint64_t count)
 {
@@ -468,13 +472,14 @@ static cadre_err read_output(const struct cadre_table *table, int output,
     bool fits = column->form == CADRE_FORM_DENSE && column->type == type;
 
     if (fits && param >= 0)
-        fits =
-            cadre_column_holds(column, start_of(table, param, first + count) -
-                                           start_of(table, param, first));
+        fits = cadre_column_holds(column,
+                                  start_of(table, param, first + count) -
+                                      start_of(table, param, first),
+                                  output_size(table, param));
     else if (fits && type == CADRE_STRING)
         fits = holds_strings(column, count);
     else if (fits)
-        fits = cadre_column_holds(column, count);
+        fits = cadre_column_holds(column, count, output_size(table, -1));
     if (fits)
         return CADRE_OK;
     return cadre_error_set(error, CADRE_EPROTO,
@@ -514,7 +519,7 @@ static cadre_err write_output(const struct cadre_table *table, int output,
     const struct cadre_view *view = &table->outputs[output];
     /* An output's memory is the caller's, who wants it written to. */
     void *data = (void *)(uintptr_t)view->data;
-    size_t size = cadre_type_size(column->type), bytes;
+    size_t size = output_size(table, param), bytes;
     const unsigned char *at = column->data;
     void *const *pointers = data;
 

@@ -1,6 +1,6 @@
 /* proto.c - reads a C prototype: a tokenizer and a recursive descent.
  *
- *     prototype   = specifiers {'*'} name '(' [parameters] ')' [';']
+ *     prototype   = {struct} specifiers {'*'} name '(' [parameters] ')' [';']
  *     parameters  = 'void' | parameter {',' parameter}
  *     parameter   = specifiers {'*' {qualifier}} [name] {'[' length ']'}
  *     specifiers  = the words of C in any order, and CADRE_OUT
@@ -10,13 +10,15 @@
  * A name in a length may belong to a later parameter, so it is kept as an
  * offset in the text until all parameters are known (resolve).
  *
- * A prototype is one block of memory: the struct, its parameters, the text, and
+ * Structs are read by proto_struct.c. A prototype is one block of memory but
+ * for those: the struct, its parameters, the text, and
  * a second copy of the text in which a zero byte is put behind each name.
  */
 #include "proto.h"
 #include "proto_length.h"
 #include "proto_parser.h"
 #include "proto_specifiers.h"
+#include "proto_struct.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,12 +99,32 @@ static cadre_err read_declarator(struct parser *p, struct declarator *d)
 
 /* Kinds of parameters. */
 
+/* A struct is copied to the stack. */
+static cadre_err check_by_value(const struct parser *p,
+                                const struct specifiers *s)
+{
+    char shown[SHOWN_MAX];
+
+    if (s->of == NULL || s->of->size <= CADRE_BY_VALUE_MAX)
+        return CADRE_OK;
+    return cadre_parser_fail(p, p->start,
+                             "'%s' has %zu bytes, too many to be passed by "
+                             "value: make it an array of 1",
+                             cadre_parser_declared(p, shown), s->of->size);
+}
+
 static cadre_err classify_value(const struct parser *p,
                                 const struct specifiers *s,
                                 struct cadre_param *param)
 {
     char shown[SHOWN_MAX];
 
+    if (s->of != NULL) {
+        param->kind = CADRE_PARAM_SCALAR;
+        param->type = s->type;
+        param->of = s->of;
+        return check_by_value(p, s);
+    }
     switch (s->base) {
     case BASE_VALUE:
     case BASE_CHAR:
@@ -128,16 +150,13 @@ static cadre_err classify_value(const struct parser *p,
                                  "'cadre_task *self'",
                                  cadre_parser_declared(p, shown));
     case BASE_STRUCT:
-        return cadre_parser_fail(p, p->start,
-                                 "'%s' is a struct by value: pass its members, "
-                                 "or a pointer to an object in the store",
-                                 cadre_parser_declared(p, shown));
+    case BASE_UNION:
     case BASE_UNKNOWN:
     case BASE_NONE:
     case BASE_WORDS:
         break;
     }
-    return cadre_specifiers_fail_unknown(p, s->word);
+    return cadre_specifiers_fail_value(p, s);
 }
 
 static cadre_err classify_pointer(const struct parser *p,
@@ -176,6 +195,7 @@ static cadre_err classify_pointer(const struct parser *p,
         return CADRE_OK;
     case BASE_VOID:
     case BASE_STRUCT:
+    case BASE_UNION:
     case BASE_UNKNOWN:
     case BASE_NONE:
     case BASE_WORDS:
@@ -189,7 +209,7 @@ static cadre_err classify_pointer(const struct parser *p,
 static cadre_err check_size(const struct parser *p,
                             const struct cadre_param *param)
 {
-    uint64_t bytes = cadre_type_size(param->type);
+    uint64_t bytes = cadre_param_size(param);
     char shown[SHOWN_MAX];
 
     for (int d = 0; d < param->ndims; d++) {
@@ -209,13 +229,16 @@ static cadre_err classify_array(const struct parser *p,
 {
     char shown[SHOWN_MAX];
 
-    if (s->base == BASE_UNKNOWN)
-        return cadre_specifiers_fail_unknown(p, s->word);
-    if (!cadre_specifiers_is_number(s))
-        return cadre_parser_fail(p, p->start, "'%s' is not an array of numbers",
+    if (s->of == NULL && (s->base == BASE_UNKNOWN || s->base == BASE_STRUCT ||
+                          s->base == BASE_UNION))
+        return cadre_specifiers_fail_value(p, s);
+    if (!cadre_specifiers_is_value(s))
+        return cadre_parser_fail(p, p->start,
+                                 "'%s' is not an array of numbers or structs",
                                  cadre_parser_declared(p, shown));
     param->kind = CADRE_PARAM_ARRAY;
     param->type = s->type;
+    param->of = s->of;
     param->direction = s->is_const ? CADRE_DIR_IN
                        : s->is_out ? CADRE_DIR_OUT
                                    : CADRE_DIR_INOUT;
@@ -268,7 +291,7 @@ static cadre_err fail_parameter_end(const struct parser *p,
             p, p->token.at,
             "a pointer to a function (or an array) cannot be sent: a "
             "function is a symbol that the worker looks up");
-    if (s->base == BASE_UNKNOWN && d->npointers == 0)
+    if (s->base == BASE_UNKNOWN && s->of == NULL && d->npointers == 0)
         return cadre_specifiers_fail_unknown(p, s->word);
     return cadre_parser_fail_expected(p, "',' or ')'");
 }
@@ -391,21 +414,23 @@ static cadre_err set_result(struct parser *p, const struct specifiers *s,
                                  "CADRE_OUT goes with an array parameter, not "
                                  "with the result");
     if (npointers == 0 &&
-        (cadre_specifiers_is_number(s) || s->base == BASE_VOID)) {
+        (cadre_specifiers_is_value(s) || s->base == BASE_VOID)) {
         proto->result = s->type;
-        return CADRE_OK;
+        proto->result_of = s->of;
+        return check_by_value(p, s);
     }
     if (npointers == 1 && s->base == BASE_CHAR) {
         proto->result = CADRE_STRING;
         proto->frees_result = !s->is_const;
         return CADRE_OK;
     }
-    if (npointers == 0 && s->base == BASE_UNKNOWN)
-        return cadre_specifiers_fail_unknown(p, s->word);
+    if (npointers == 0 && (s->base == BASE_UNKNOWN || s->base == BASE_STRUCT ||
+                           s->base == BASE_UNION))
+        return cadre_specifiers_fail_value(p, s);
     return cadre_parser_fail(
         p, p->start,
-        "'%s' cannot be sent back: a result is void, a number, 'const "
-        "char *' (copied) or 'char *' (copied and freed)",
+        "'%s' cannot be sent back: a result is void, a number, a struct, "
+        "'const char *' (copied) or 'char *' (copied and freed)",
         cadre_parser_declared(p, shown));
 }
 
@@ -425,7 +450,7 @@ static cadre_err read_function(struct parser *p)
                                  "function fill a parameter such as "
                                  "'CADRE_OUT double y[n]'");
     if (d.name.kind != TOKEN_WORD && cadre_parser_at_sign(p, "(") &&
-        s.base == BASE_UNKNOWN && d.npointers == 0) {
+        s.base == BASE_UNKNOWN && s.of == NULL && d.npointers == 0) {
         char shown[SHOWN_MAX];
 
         return cadre_parser_fail(p, s.word.at,
@@ -481,6 +506,7 @@ static cadre_err prepare(struct parser *p, const char *text)
     proto->params = (struct cadre_param *)(proto + 1);
     copies = (char *)(proto->params + nparams);
     proto->text = memcpy(copies, text, len);
+    proto->declarations = "";
     p->names = memcpy(copies + len + 1, text, len);
     p->text = proto->text;
     p->proto = proto;
@@ -490,6 +516,11 @@ static cadre_err prepare(struct parser *p, const char *text)
 
 void cadre_proto_destroy(struct cadre_proto *proto)
 {
+    if (proto == NULL)
+        return;
+    if (proto->declarations[0] != '\0')
+        free((char *)(uintptr_t)proto->declarations);
+    cadre_declared_destroy(proto->declared);
     free(proto);
 }
 
@@ -501,9 +532,11 @@ cadre_err cadre_proto_parse(const char *text, struct cadre_proto **proto,
 
     if ((err = prepare(&p, text)) != CADRE_OK)
         return err;
-    if ((err = read_function(&p)) != CADRE_OK ||
+    if ((err = cadre_declarations_read(&p)) != CADRE_OK ||
+        (err = read_function(&p)) != CADRE_OK ||
         (err = read_parameters(&p)) != CADRE_OK ||
-        (err = read_end(&p)) != CADRE_OK || (err = resolve(&p)) != CADRE_OK) {
+        (err = read_end(&p)) != CADRE_OK || (err = resolve(&p)) != CADRE_OK ||
+        (err = cadre_declarations_write(p.proto, error)) != CADRE_OK) {
         cadre_proto_destroy(p.proto);
         return err;
     }
@@ -518,6 +551,22 @@ int cadre_proto_find(const struct cadre_proto *proto, const char *name)
             return i;
     }
     return -1;
+}
+
+size_t cadre_param_size(const struct cadre_param *param)
+{
+    return param->of != NULL ? param->of->size : cadre_type_size(param->type);
+}
+
+size_t cadre_proto_result_size(const struct cadre_proto *proto)
+{
+    return proto->result_of != NULL ? proto->result_of->size
+                                    : cadre_type_size(proto->result);
+}
+
+const char *cadre_type_label(cadre_type type, const struct cadre_struct *of)
+{
+    return of != NULL ? of->name : cadre_type_name(type);
 }
 
 bool cadre_param_is_sent(const struct cadre_param *param)

@@ -10,12 +10,16 @@
  *              intptr_t, uintptr_t, the <stdint.h> types, wchar_t, off_t; enum
  *              NAME is int
  *
+ *   structs    `struct point p`, or `point p`, by value and as a result: one
+ *              that is declared in front of the prototype, `struct point {
+ *              double x, y; };`, or in this program (structs.h)
+ *
  *   strings    `const char *s`
  *
- *   arrays     `const T x[n]`, `T x[rows][cols]`; each length a constant (C
- *              integer literals, joined by + - * / << and parentheses) or the
- *              name of an integer parameter, in text also a later one.
- *              const: in. Without it: in and out. CADRE_OUT in front: out only.
+ *   arrays     `const T x[n]`, `T x[rows][cols]` of numbers or structs; each
+ * length a constant (C integer literals, joined by + - * / << and parentheses)
+ * or the name of an integer parameter, in text also a later one. const: in.
+ * Without it: in and out. CADRE_OUT in front: out only.
  *
  *   special    `MPI_Comm comm`, `cadre_store *store`, `cadre_task *self` (also
  *              written with `struct`)
@@ -28,7 +32,7 @@
  * __attribute__((...)), comments) are skipped. Errors name the column (bytes,
  * from 1) in the text.
  *
- * Nothing but `type` and `error` is known here.
+ * Nothing but `type`, `error` and `structs` is known here.
  */
 #ifndef CADRE_RUNTIME_PROTO_H
 #define CADRE_RUNTIME_PROTO_H
@@ -37,8 +41,10 @@
 #include "type.h"
 
 enum {
-    CADRE_PARAMS_MAX = 64, /* parameters of one function */
-    CADRE_DIMS_MAX = 8     /* dimensions of one array */
+    CADRE_PARAMS_MAX = 64,     /* parameters of one function */
+    CADRE_DIMS_MAX = 8,        /* dimensions of one array */
+    CADRE_BY_VALUE_MAX = 65536 /* bytes of a struct that is passed or returned
+                                  by value; elements of arrays may be larger */
 };
 
 enum cadre_param_kind {
@@ -69,17 +75,23 @@ struct cadre_param {
     enum cadre_direction direction; /* IN for everything but arrays */
     cadre_type type;                /* of the scalar or one array element;
                                        CADRE_STRING; CADRE_VOID for the rest */
+    const struct cadre_struct *of;  /* CADRE_AGGREGATE: which; else NULL */
     int ndims;                      /* arrays: 1 or more; else 0 */
     struct cadre_dim dims[CADRE_DIMS_MAX];
 };
 
 struct cadre_proto {
-    const char *text; /* the prototype: parsed alone, it gives the same again */
-    const char *name; /* of the function */
+    const char *text; /* the prototype: with `declarations` in front it gives
+                         the same again, in any process */
+    const char *declarations; /* of the structs that it uses; "" */
+    const char *name;         /* of the function */
     cadre_type result;
+    const struct cadre_struct
+        *result_of;    /* CADRE_AGGREGATE: which; else NULL */
     bool frees_result; /* `char *` result: free() it after the copy */
     int nparams;
     struct cadre_param *params;
+    struct cadre_declared *declared; /* private: the structs of its own text */
 };
 
 /* Read `text`. `*proto` is given: cadre_proto_destroy().
@@ -105,6 +117,15 @@ void cadre_proto_destroy(struct cadre_proto *proto);
 
 /* Index of the parameter called `name`, or -1; "" finds none. */
 int cadre_proto_find(const struct cadre_proto *proto, const char *name);
+
+/* Bytes of a scalar or of one element; a pointer's for a string; else 0. */
+size_t cadre_param_size(const struct cadre_param *param);
+
+/* Bytes of the result; 0 for void, a pointer's for a string. */
+size_t cadre_proto_result_size(const struct cadre_proto *proto);
+
+/* "double", "struct point": of `of` if there is one, else of `type`. */
+const char *cadre_type_label(cadre_type type, const struct cadre_struct *of);
 
 /* May the caller give a value for this parameter? (scalars, strings, arrays
  * that are not out only) */

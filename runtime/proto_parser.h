@@ -24,11 +24,14 @@ struct token {
 
 struct parser {
     struct cadre_error *error;
-    struct cadre_proto *proto; /* half-built */
+    struct cadre_proto *proto; /* half-built; NULL for a struct alone */
     const char *text;          /* proto's copy */
     char *names;               /* the copy in which names are ended */
     struct token token;        /* the one to look at next */
     size_t start;              /* offset of the declaration under way */
+    const char *within; /* name of the struct being read, `within_len` bytes;
+                           else NULL */
+    size_t within_len;
 };
 
 /* The offset of the first byte from `at` on that is neither white space nor

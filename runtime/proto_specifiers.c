@@ -5,6 +5,8 @@
  */
 #include "proto_specifiers.h"
 
+#include "proto_struct.h"
+
 #include <string.h>
 #include <sys/types.h>
 #include <wchar.h>
@@ -31,7 +33,8 @@ enum word_role {
     ROLE_CONST,     /* const */
     ROLE_NOTHING,   /* says nothing about how to call */
     ROLE_OUT,       /* CADRE_OUT */
-    ROLE_STRUCT,    /* struct, union: a tag follows */
+    ROLE_STRUCT,    /* struct: a tag follows */
+    ROLE_UNION,     /* the same for a union */
     ROLE_ENUM,      /* the same for an integer */
     ROLE_ATTRIBUTE, /* __attribute__: parentheses follow, skipped */
 };
@@ -75,7 +78,7 @@ static const struct keyword keywords[] = {
     {"__extension__", ROLE_NOTHING, 0},
     {"CADRE_OUT", ROLE_OUT, 0},
     {"struct", ROLE_STRUCT, 0},
-    {"union", ROLE_STRUCT, 0},
+    {"union", ROLE_UNION, 0},
     {"enum", ROLE_ENUM, 0},
     {"__attribute__", ROLE_ATTRIBUTE, 0},
     {NULL, ROLE_NOTHING, 0},
@@ -179,6 +182,11 @@ bool cadre_specifiers_is_number(const struct specifiers *s)
     return s->base == BASE_VALUE || s->base == BASE_CHAR;
 }
 
+bool cadre_specifiers_is_value(const struct specifiers *s)
+{
+    return cadre_specifiers_is_number(s) || s->of != NULL;
+}
+
 static const struct keyword *find_keyword(const char *text, struct token t)
 {
     const struct keyword *k = keywords;
@@ -271,6 +279,41 @@ cadre_err cadre_specifiers_fail_unknown(const struct parser *p,
         shown);
 }
 
+/* A struct whose fields nobody knows. */
+static cadre_err fail_undeclared(const struct parser *p, struct token tag)
+{
+    char shown[SHOWN_MAX];
+
+    cadre_parser_shown(p, tag, shown);
+    if (p->within != NULL && p->within_len == tag.len &&
+        memcmp(p->within, p->text + tag.at, tag.len) == 0)
+        return cadre_parser_fail(p, tag.at,
+                                 "'struct %s' is incomplete here: a struct "
+                                 "cannot contain itself",
+                                 shown);
+    return cadre_parser_fail(
+        p, tag.at,
+        "'struct %s' is not declared: write 'struct %s { double x, y; };' in "
+        "front, or declare it once with cadre_struct(\"%s\", \"double x, "
+        "double y\")",
+        shown, shown, shown);
+}
+
+cadre_err cadre_specifiers_fail_value(const struct parser *p,
+                                      const struct specifiers *s)
+{
+    char shown[SHOWN_MAX];
+
+    if (s->base == BASE_UNION)
+        return cadre_parser_fail(p, p->start,
+                                 "'%s' is a union, which cannot be sent: pass "
+                                 "the member that is meant",
+                                 cadre_parser_declared(p, shown));
+    if (s->base == BASE_STRUCT)
+        return fail_undeclared(p, s->word);
+    return cadre_specifiers_fail_unknown(p, s->word);
+}
+
 static cadre_err add_type_word(struct parser *p, const struct keyword *k,
                                struct specifiers *s)
 {
@@ -318,6 +361,8 @@ static cadre_err add_tag(struct parser *p, enum word_role role,
     if (role == ROLE_ENUM) {
         s->base = BASE_VALUE;
         s->type = INTEGER(int);
+    } else if (role == ROLE_UNION) {
+        s->base = BASE_UNION;
     } else if ((s->base = base_of_name(p, p->token)) == BASE_UNKNOWN) {
         s->base = BASE_STRUCT;
     }
@@ -346,6 +391,10 @@ static cadre_err skip_attribute(struct parser *p)
 {
     size_t depth = 0;
 
+    if (p->within != NULL)
+        return cadre_parser_fail(p, p->token.at,
+                                 "an attribute may change how a struct lies in "
+                                 "memory: one that is sent has none");
     cadre_parser_advance(p);
     if (!cadre_parser_at_sign(p, "("))
         return cadre_parser_fail_expected(p, "'(' after __attribute__");
@@ -392,6 +441,7 @@ static cadre_err add_word(struct parser *p, struct specifiers *s, bool *done)
     case ROLE_TYPE:
         return add_type_word(p, k, s);
     case ROLE_STRUCT:
+    case ROLE_UNION:
     case ROLE_ENUM:
         return add_tag(p, k->role, s);
     case ROLE_ATTRIBUTE:
@@ -444,5 +494,10 @@ cadre_err cadre_specifiers_read(struct parser *p, struct specifiers *s)
         err = cadre_parser_fail_expected(p, "a type");
     if (err == CADRE_OK && s->base == BASE_WORDS)
         err = combine(p, s);
+    if (err == CADRE_OK &&
+        (s->base == BASE_STRUCT || s->base == BASE_UNKNOWN)) {
+        s->of = cadre_declared_find(p, s->word);
+        s->type = s->of != NULL ? CADRE_AGGREGATE : CADRE_VOID;
+    }
     return err;
 }

@@ -16,7 +16,8 @@ enum base {
     BASE_COMM,   /* MPI_Comm */
     BASE_STORE,  /* cadre_store */
     BASE_TASK,   /* cadre_task */
-    BASE_STRUCT, /* another struct or union */
+    BASE_STRUCT, /* another struct */
+    BASE_UNION,  /* a union */
     BASE_UNKNOWN /* a typedef we know nothing of */
 };
 
@@ -24,7 +25,8 @@ struct specifiers {
     enum base base;
     unsigned set;
     cadre_type type;
-    struct token word; /* that named the type */
+    const struct cadre_struct *of; /* STRUCT, UNKNOWN: if it is declared */
+    struct token word;             /* that named the type */
     bool is_const;
     bool is_out;
 };
@@ -33,6 +35,14 @@ struct specifiers {
 cadre_err cadre_specifiers_read(struct parser *p, struct specifiers *s);
 
 bool cadre_specifiers_is_number(const struct specifiers *s);
+
+/* A number, or a struct that is declared. */
+bool cadre_specifiers_is_value(const struct specifiers *s);
+
+/* What these specifiers are the type of cannot be sent by value: a struct that
+ * is not declared, a union, an unknown word. */
+cadre_err cadre_specifiers_fail_value(const struct parser *p,
+                                      const struct specifiers *s);
 
 /* "unknown type ...", and which known one looks like it. */
 cadre_err cadre_specifiers_fail_unknown(const struct parser *p,

@@ -86,13 +86,13 @@ cadre_err cadre_rows_create(const struct cadre_proto *proto,
     r->proto = proto;
     r->noutputs = cadre_proto_noutputs(proto);
     for (size_t i = 0; i < nparams; i++) {
-        r->slots[i].size = cadre_type_size(proto->params[i].type);
+        r->slots[i].size = cadre_param_size(&proto->params[i]);
         r->args[i] = r->nothing;
     }
     if (proto->result == CADRE_STRING)
         r->result = &r->string;
     else
-        r->result_size = cadre_type_size(proto->result);
+        r->result_size = cadre_proto_result_size(proto);
     *rows = r;
     return CADRE_OK;
 }
@@ -158,7 +158,8 @@ static cadre_err load_scalar(struct load *load, int param)
     bool same = column->form == CADRE_FORM_SAME;
     size_t stride = same ? 0 : rows->slots[param].size;
 
-    if (!cadre_column_holds(column, same ? 1 : load->count))
+    if (!cadre_column_holds(column, same ? 1 : load->count,
+                            rows->slots[param].size))
         return bad_column(load, param, "has the wrong number of bytes");
     load->values[param] = (struct cadre_values){column->data, stride};
     rows->args[param] = column->data;
@@ -207,7 +208,7 @@ static cadre_err load_elements(struct load *load, int param, uint64_t len)
     const struct cadre_column *column = &load->columns[param];
     struct slot *slot = &load->rows->slots[param];
 
-    if (!cadre_column_holds(column, len))
+    if (!cadre_column_holds(column, len, slot->size))
         return bad_column(load, param, "has the wrong number of elements");
     slot->rows = column->data;
     return CADRE_OK;

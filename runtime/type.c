@@ -5,13 +5,14 @@
 
 bool cadre_type_is_valid(unsigned type)
 {
-    return type <= CADRE_STRING;
+    return type <= CADRE_AGGREGATE;
 }
 
 size_t cadre_type_size(cadre_type type)
 {
     switch (type) {
     case CADRE_VOID:
+    case CADRE_AGGREGATE:
         return 0;
     case CADRE_BOOL:
         return sizeof(bool);
@@ -82,8 +83,30 @@ const char *cadre_type_name(cadre_type type)
         return "long double complex";
     case CADRE_STRING:
         return "char *";
+    case CADRE_AGGREGATE:
+        return "struct";
     }
     return "unknown type";
+}
+
+/* A complex number is aligned as its parts are. */
+size_t cadre_type_align(cadre_type type)
+{
+    switch (type) {
+    case CADRE_INT64:
+    case CADRE_UINT64:
+        return _Alignof(struct { int64_t x; });
+    case CADRE_FLOAT_COMPLEX:
+        return _Alignof(struct { float _Complex x; });
+    case CADRE_DOUBLE:
+    case CADRE_DOUBLE_COMPLEX:
+        return _Alignof(struct { double x; });
+    case CADRE_LONG_DOUBLE:
+    case CADRE_LONG_DOUBLE_COMPLEX:
+        return _Alignof(struct { long double x; });
+    default:
+        return cadre_type_size(type);
+    }
 }
 
 bool cadre_type_is_integer(cadre_type type)

@@ -12,9 +12,12 @@
  */
 bool cadre_type_is_valid(unsigned type);
 
-/* Bytes of one value; 0 for CADRE_VOID, the size of a pointer for
- * CADRE_STRING. */
+/* Bytes of one value; 0 for CADRE_VOID and CADRE_AGGREGATE, the size of a
+ * pointer for CADRE_STRING. */
 size_t cadre_type_size(cadre_type type);
+
+/* What the address of a number is a multiple of in a struct. */
+size_t cadre_type_align(cadre_type type);
 
 /* The C name: "int32_t", "double", "char *"; lent for ever. */
 const char *cadre_type_name(cadre_type type);

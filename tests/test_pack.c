@@ -284,6 +284,57 @@ static void scalars_are_carried(void)
     fini(&t);
 }
 
+struct spot {
+    double x;
+    int8_t tag;
+};
+
+/* struct spot f(struct spot s, const struct spot p[2], struct spot q[1]): s
+ * moved by the sum of p, and q by s. */
+static bool move(void **args, void *result)
+{
+    struct spot s = *(struct spot *)args[0], *q = *(struct spot **)args[2];
+    const struct spot *p = *(struct spot **)args[1];
+
+    q->x += s.x;
+    s.x += p[0].x + p[1].x;
+    s.tag++;
+    *(struct spot *)result = s;
+    return false;
+}
+
+static void structs_are_carried_as_they_lie(void)
+{
+    static const struct cadre_struct spot = {.name = "struct spot",
+                                             .size = sizeof(struct spot)};
+    struct spot s[3] = {{1, 1}, {2, 2}, {3, 3}}, got[3];
+    struct spot p[6] = {{1, 0}, {1, 0}, {2, 0}, {2, 0}, {3, 0}, {3, 0}};
+    struct spot q = {100, 7}, moved[3];
+    struct trip t;
+
+    init(&t, CADRE_AGGREGATE, 3);
+    t.proto.result_of = &spot;
+    scalar(&t, "s", CADRE_AGGREGATE, CADRE_FORM_DENSE, s);
+    array(&t, "p", CADRE_DIR_IN, CADRE_AGGREGATE, -1, CADRE_FORM_DENSE, p);
+    array(&t, "q", CADRE_DIR_INOUT, CADRE_AGGREGATE, -1, CADRE_FORM_SAME, &q);
+    for (int i = 0; i < 3; i++) {
+        t.params[i].of = &spot;
+        t.params[i].dims[0].count = i == 1 ? 2 : 1;
+    }
+    want(&t, 0, CADRE_FORM_DENSE, got);
+    want(&t, 1, CADRE_FORM_DENSE, moved);
+    expect_trip(&t, move);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(got[i].x, 3 * (i + 1));
+        CU_ASSERT_EQUAL(got[i].tag, i + 2);
+        CU_ASSERT_EQUAL(moved[i].x, 101 + i);
+        CU_ASSERT_EQUAL(moved[i].tag, 7);
+    }
+    CU_ASSERT_EQUAL(t.table.bytes_per_row, 5 * sizeof(struct spot));
+    CU_ASSERT_EQUAL(t.table.shared_bytes, sizeof(struct spot));
+    fini(&t);
+}
+
 static void a_scalar_for_all_rows_is_carried_once(void)
 {
     int64_t x[3] = {10, 20, 30}, one = 1, y[3];
@@ -970,6 +1021,8 @@ static void expect_damage(struct trip *t, size_t offset, unsigned value,
 
     t->sent.data[offset] = (unsigned char)value;
     CU_ASSERT_EQUAL(load_copy(t, t->sent.len), CADRE_EPROTO);
+    if (strstr(t->error.text, words) == NULL)
+        printf("\n    %s\n    expected '%s'\n", t->error.text, words);
     CU_ASSERT_PTR_NOT_NULL(strstr(t->error.text, words));
     t->sent.data[offset] = byte;
 }
@@ -987,7 +1040,7 @@ static void damaged_arguments_are_refused(void)
     expect_damage(&t, HEAD, CADRE_FORM_ABSENT, "`n` is missing");
     expect_damage(&t, HEAD, CADRE_FORM_SAME, "`n` has the wrong number");
     expect_damage(&t, HEAD + 1, CADRE_FLOAT, "`n` is of another type");
-    expect_damage(&t, HEAD + 1, 17, "damaged header");
+    expect_damage(&t, HEAD + 1, CADRE_AGGREGATE + 1, "damaged header");
     expect_damage(&t, HEAD + 2, 1, "damaged header");
     expect_damage(&t, HEAD + 7, 1, "damaged header");
     expect_damage(&t, HEAD + 8, 12, "`n` has the wrong number");
@@ -1182,6 +1235,7 @@ int main(void)
 {
     static const struct check_test tests[] = {
         CHECK(scalars_are_carried),
+        CHECK(structs_are_carried_as_they_lie),
         CHECK(a_scalar_for_all_rows_is_carried_once),
         CHECK(rows_travel_in_any_pieces),
         CHECK(every_scalar_type_is_carried),

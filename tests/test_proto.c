@@ -362,8 +362,9 @@ static void a_pointer_that_cannot_be_sent_says_what_to_write(void)
     refused("void f(const char *s[3])", 8, "array of pointers");
     refused("void f(int (*fn)(int))", 12, "pointer to a function");
     refused("void f(int fn(int))", 14, "pointer to a function");
-    refused("void f(struct s v)", 8, "a struct by value");
-    refused("void f(struct s v[3])", 8, "not an array of numbers");
+    refused("void f(struct s v)", 15, "'struct s' is not declared");
+    refused("void f(struct s v[3])", 15, "'struct s' is not declared");
+    refused("void f(union u v)", 8, "is a union");
     refused("void f(void x)", 8, "a parameter cannot be void");
     refused("void f(int a, void)", 15, "a parameter cannot be void");
     refused("void f(CADRE_OUT const int x[2])", 8, "CADRE_OUT goes with");
@@ -402,7 +403,7 @@ static void a_result_is_nothing_a_number_or_a_string(void)
     refused("double *f(void)", 1, "'double *f' cannot be sent back");
     refused("void *f(void)", 1, "cannot be sent back");
     refused("char **f(void)", 1, "cannot be sent back");
-    refused("struct s f(void)", 1, "cannot be sent back");
+    refused("struct s f(void)", 8, "'struct s' is not declared");
     refused("MPI_Comm f(void)", 1, "cannot be sent back");
     refused("double f[3](void)", 9, "the result cannot be an array");
     refused("double[3] f(void)", 7, "the result cannot be an array");

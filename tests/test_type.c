@@ -25,15 +25,16 @@ static void a_type_has_the_size_of_its_c_type(void)
                                    [CADRE_DOUBLE_COMPLEX] = 2 * sizeof(double),
                                    [CADRE_LONG_DOUBLE_COMPLEX] =
                                        2 * sizeof(long double),
-                                   [CADRE_STRING] = sizeof(char *)};
+                                   [CADRE_STRING] = sizeof(char *),
+                                   [CADRE_AGGREGATE] = 0};
 
-    for (int t = CADRE_VOID; t <= CADRE_STRING; t++)
+    for (int t = CADRE_VOID; t <= CADRE_AGGREGATE; t++)
         CU_ASSERT_EQUAL(cadre_type_size((cadre_type)t), sizes[t]);
 }
 
 static void every_type_has_a_name_of_its_own(void)
 {
-    for (int a = CADRE_VOID; a <= CADRE_STRING; a++) {
+    for (int a = CADRE_VOID; a <= CADRE_AGGREGATE; a++) {
         for (int b = CADRE_VOID; b < a; b++)
             CU_ASSERT_STRING_NOT_EQUAL(cadre_type_name((cadre_type)a),
                                        cadre_type_name((cadre_type)b));
@@ -47,7 +48,8 @@ static void a_byte_from_a_frame_is_checked_before_it_is_a_type(void)
 {
     CU_ASSERT_TRUE(cadre_type_is_valid(CADRE_VOID));
     CU_ASSERT_TRUE(cadre_type_is_valid(CADRE_STRING));
-    CU_ASSERT_FALSE(cadre_type_is_valid(CADRE_STRING + 1));
+    CU_ASSERT_TRUE(cadre_type_is_valid(CADRE_AGGREGATE));
+    CU_ASSERT_FALSE(cadre_type_is_valid(CADRE_AGGREGATE + 1));
     CU_ASSERT_FALSE(cadre_type_is_valid(255));
     CU_ASSERT_FALSE(cadre_type_is_valid(UINT_MAX));
 }
