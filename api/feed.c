@@ -207,7 +207,7 @@ static cadre_err add_array(struct cadre_row *r, int param,
                            const struct cadre_value *const *by_param)
 {
     const struct cadre_proto *proto = r->fn->proto;
-    size_t size = cadre_type_size(proto->params[param].type);
+    size_t size = cadre_param_size(&proto->params[param]);
     uint64_t length;
     void *slot;
     cadre_err err;
@@ -227,7 +227,7 @@ static cadre_err add_scalar(struct cadre_row *r, int param,
                             const struct cadre_value *v)
 {
     const struct cadre_param *p = &r->fn->proto->params[param];
-    size_t size = cadre_type_size(p->type);
+    size_t size = cadre_param_size(p);
     void *slot = append(&r->memory->columns[param], size);
 
     if (slot == NULL)
@@ -272,6 +272,7 @@ static cadre_err bind(struct cadre_row *r, struct cadre_values values,
         named[n] =
             (struct cadre_value){.name = p->name,
                                  .type = p->type,
+                                 .size = cadre_param_size(p),
                                  .is_array = p->kind == CADRE_PARAM_ARRAY};
         n++;
     }

@@ -1,10 +1,12 @@
 /* function.c - the public face of the function registry. */
 #include "runtime/function.h"
 
+#include "runtime/structs.h"
 #include "runtime/worker.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct cadre_function *cadre_function_of(const struct cadre_task_record *record)
 {
@@ -28,6 +30,42 @@ cadre_err cadre_function_open(const char *library, const char *prototype,
             CADRE_EINVAL);
     err = cadre_function_find(library, prototype, function, &error);
     return err == CADRE_OK ? err : cadre_error_publish(&error, err);
+}
+
+cadre_err cadre_struct(const char *name, const char *fields)
+{
+    struct cadre_error error = {""};
+    cadre_err err;
+
+    if (name == NULL || fields == NULL)
+        return cadre_error_publish(
+            &(struct cadre_error){"struct: name and fields must not be NULL"},
+            CADRE_EINVAL);
+    err = cadre_struct_declare(name, fields, 0, &error);
+    if (err == CADRE_OK)
+        return err;
+    cadre_error_prefix(&error, err, "struct '%.60s': ", name);
+    return cadre_error_publish(&error, err);
+}
+
+const struct cadre_struct *cadre_struct_of(const char *name)
+{
+    static const char prefix[] = "struct ";
+
+    if (name == NULL)
+        return NULL;
+    if (strncmp(name, prefix, strlen(prefix)) == 0)
+        name += strlen(prefix);
+    return cadre_struct_find(name, strlen(name));
+}
+
+/* What is wrong with one is said by the first function that needs it. */
+void cadre_structs_register(const struct cadre_struct_record *const *begin,
+                            const struct cadre_struct_record *const *end)
+{
+    for (; begin < end; begin++)
+        (void)cadre_struct_declare((*begin)->name, (*begin)->fields,
+                                   (*begin)->size, NULL);
 }
 
 const char *cadre_function_name(const struct cadre_function *function)

@@ -36,8 +36,8 @@ static size_t padded(size_t bytes)
 
 static size_t slot_size(const struct cadre_param *p)
 {
-    size_t size = p->kind == CADRE_PARAM_SCALAR ? cadre_type_size(p->type)
-                                                : sizeof(void *);
+    size_t size =
+        p->kind == CADRE_PARAM_SCALAR ? cadre_param_size(p) : sizeof(void *);
 
     return cadre_param_is_sent(p) ? (size + 7) / 8 * 8 : 0;
 }
@@ -67,7 +67,7 @@ static cadre_err extra_bytes(const struct cadre_proto *proto, int i,
         *bytes = strlen(by_param[i]->string) + 1;
     if (p->kind == CADRE_PARAM_ARRAY) {
         err = cadre_values_length(proto, i, by_param, &length, error);
-        *bytes = length * cadre_type_size(p->type);
+        *bytes = length * cadre_param_size(p);
     }
     return err;
 }

@@ -135,6 +135,8 @@ void cadre_table_free_strings(struct cadre_table *table);
 
 /* Elements of all rows before `row` in output `output` of `table`, and in the
  * row itself. */
+size_t cadre_output_size(const struct cadre_proto *proto, int output); /* of one
+                                                                 element */
 uint64_t cadre_output_start(const struct cadre_table *table, int output,
                             uint64_t row);
 uint64_t cadre_output_length(const struct cadre_table *table, int output,

@@ -233,10 +233,14 @@ static void show_outputs(const struct cadre_table *t, uint64_t row,
         const struct cadre_view *v = &t->outputs[k];
         int p = cadre_proto_output_param(t->proto, (int)k);
         cadre_type type = p < 0 ? t->proto->result : t->proto->params[p].type;
+        const struct cadre_struct *of =
+            p < 0 ? t->proto->result_of : t->proto->params[p].of;
         uint64_t start = cadre_output_start(t, (int)k, row);
 
         outputs[k] = (struct cadre_item_output){
-            .type = type, .count = cadre_output_length(t, (int)k, row)};
+            .type = type,
+            .of = of,
+            .count = cadre_output_length(t, (int)k, row)};
         if (v->form == CADRE_FORM_ABSENT) { /* it was not wanted */
             outputs[k].count = 0;
             continue;
@@ -244,8 +248,8 @@ static void show_outputs(const struct cadre_table *t, uint64_t row,
         if (v->form == CADRE_FORM_POINTERS)
             outputs[k].data = ((void *const *)v->data)[row];
         else
-            outputs[k].data =
-                (const unsigned char *)v->data + start * cadre_type_size(type);
+            outputs[k].data = (const unsigned char *)v->data +
+                              start * cadre_output_size(t->proto, (int)k);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <complex.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_signed(cadre_type t)
@@ -32,6 +33,8 @@ static const char *param_name(const struct cadre_param *p)
 
 static bool fits_kind(const struct cadre_value *v, const struct cadre_param *p)
 {
+    if (v->type == CADRE_AGGREGATE && p->of != NULL && v->size != p->of->size)
+        return false;
     switch (p->kind) {
     case CADRE_PARAM_STRING:
         return v->type == CADRE_STRING;
@@ -39,19 +42,31 @@ static bool fits_kind(const struct cadre_value *v, const struct cadre_param *p)
         return (v->is_array && v->type == p->type) ||
                (v->type == CADRE_STRING && cadre_type_size(p->type) == 1);
     default:
-        return !v->is_array && v->type != CADRE_STRING && v->type != CADRE_VOID;
+        return (v->type == CADRE_AGGREGATE) == (p->of != NULL) &&
+               !v->is_array && v->type != CADRE_STRING && v->type != CADRE_VOID;
     }
+}
+
+/* "struct of 16 bytes" where `type` does not say it. */
+static const char *type_text(cadre_type type, size_t size, char shown[48])
+{
+    if (type != CADRE_AGGREGATE)
+        return cadre_type_name(type);
+    snprintf(shown, 48, "struct of %zu bytes", size);
+    return shown;
 }
 
 static cadre_err wrong_type(const struct cadre_value *v,
                             const struct cadre_param *p,
                             struct cadre_error *error)
 {
+    char has[48], wants[48];
+
     return cadre_error_set(
         error, CADRE_ETYPE, "parameter `%s` is %s%s, the value given is %s%s",
         param_name(p), p->kind == CADRE_PARAM_ARRAY ? "an array of " : "",
-        cadre_type_name(p->type), v->is_array ? "an array of " : "",
-        cadre_type_name(v->type));
+        type_text(p->type, cadre_param_size(p), wants),
+        v->is_array ? "an array of " : "", type_text(v->type, v->size, has));
 }
 
 /* The parameter that the next value without a name is for. */
@@ -139,6 +154,8 @@ static bool to_integer(const struct cadre_value *v, bool *is_negative,
     long double real = v->real;
 
     *is_negative = false;
+    if (v->type == CADRE_AGGREGATE)
+        return false;
     if (v->type == CADRE_BOOL) {
         *magnitude = v->boolean;
         return true;
@@ -275,6 +292,10 @@ cadre_err cadre_value_convert(const struct cadre_value *value,
 {
     bool fits;
 
+    if (param->of != NULL) {
+        memcpy(slot, value->pointer, param->of->size);
+        return CADRE_OK;
+    }
     if (is_real(param->type))
         fits = put_real(value, param->type, slot);
     else if (is_complex(param->type))
@@ -325,7 +346,7 @@ cadre_err cadre_values_length(const struct cadre_proto *proto, int param,
         if (__builtin_mul_overflow(elements, count, &elements))
             elements = UINT64_MAX;
     }
-    if (__builtin_mul_overflow(elements, cadre_type_size(p->type), &bytes) ||
+    if (__builtin_mul_overflow(elements, cadre_param_size(p), &bytes) ||
         bytes > PTRDIFF_MAX)
         return cadre_error_set(error, CADRE_ETYPE,
                                "the length of `%s` is too large",

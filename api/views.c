@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *param_name(const struct cadre_param *p)
@@ -110,6 +111,31 @@ static cadre_type output_type(const struct cadre_proto *proto, int output)
     return p < 0 ? proto->result : proto->params[p].type;
 }
 
+static const struct cadre_struct *output_of(const struct cadre_proto *proto,
+                                            int output)
+{
+    int p = cadre_proto_output_param(proto, output);
+
+    return p < 0 ? proto->result_of : proto->params[p].of;
+}
+
+size_t cadre_output_size(const struct cadre_proto *proto, int output)
+{
+    int p = cadre_proto_output_param(proto, output);
+
+    return p < 0 ? cadre_proto_result_size(proto)
+                 : cadre_param_size(&proto->params[p]);
+}
+
+/* "struct of 16 bytes" where `type` does not say it. */
+static const char *type_text(cadre_type type, size_t size, char shown[48])
+{
+    if (type != CADRE_AGGREGATE)
+        return cadre_type_name(type);
+    snprintf(shown, 48, "struct of %zu bytes", size);
+    return shown;
+}
+
 static const char *output_name(const struct cadre_proto *proto, int output)
 {
     int p = cadre_proto_output_param(proto, output);
@@ -121,7 +147,7 @@ static const char *output_name(const struct cadre_proto *proto, int output)
 static uint64_t output_bytes(const struct cadre_table *t, int output)
 {
     uint64_t bytes = cadre_output_start(t, output, t->count) *
-                     cadre_type_size(output_type(t->proto, output));
+                     cadre_output_size(t->proto, output);
 
     return (bytes + CADRE_FRAME_ALIGN - 1) / CADRE_FRAME_ALIGN *
            CADRE_FRAME_ALIGN;
@@ -175,7 +201,7 @@ static enum cadre_form form_of(const struct cadre_column *c)
 
 static bool fits(const struct cadre_column *c, const struct cadre_param *p)
 {
-    if (c->type != p->type)
+    if (c->type != p->type || (p->of != NULL && c->size != p->of->size))
         return false;
     switch (p->kind) {
     case CADRE_PARAM_SCALAR:
@@ -194,6 +220,7 @@ static cadre_err view_column(struct cadre_table *t, int param,
 {
     const struct cadre_param *p = &t->proto->params[param];
     uint64_t rows = c->is_same ? 1 : t->count;
+    char has[48], wants[48];
 
     if (!cadre_param_is_sent(p))
         return cadre_error_set(error, CADRE_ETYPE,
@@ -207,19 +234,20 @@ static cadre_err view_column(struct cadre_table *t, int param,
             error, CADRE_ETYPE,
             "parameter `%s` of %s is %s%s, its column has %s%s", param_name(p),
             t->proto->name, p->kind == CADRE_PARAM_ARRAY ? "an array of " : "",
-            cadre_type_name(p->type), c->is_pointers ? "pointers to " : "",
-            cadre_type_name(c->type));
+            type_text(p->type, cadre_param_size(p), wants),
+            c->is_pointers ? "pointers to " : "",
+            type_text(c->type, c->size, has));
     if (c->data == NULL && rows > 0)
         return cadre_error_set(error, CADRE_ETYPE,
                                "the column for `%s` is a null pointer",
                                param_name(p));
     if (p->kind != CADRE_PARAM_ARRAY && c->bytes != SIZE_MAX &&
-        c->bytes / cadre_type_size(c->type) < rows)
+        c->bytes / cadre_param_size(p) < rows)
         return cadre_error_set(
             error, CADRE_ETYPE,
             "the column for `%s` holds %zu values, the map has %" PRIu64
             " items",
-            param_name(p), c->bytes / cadre_type_size(c->type), t->count);
+            param_name(p), c->bytes / cadre_param_size(p), t->count);
     t->args[param] = (struct cadre_view){.form = form_of(c), .data = c->data};
     return CADRE_OK;
 }
@@ -307,8 +335,9 @@ cadre_err cadre_columns_check_sizes(const struct cadre_table *table,
     for (size_t i = 0; i < columns->count; i++) {
         const struct cadre_column *c = &columns->list[i];
         int p = target_of(table->proto, c, &position);
-        size_t size =
-            c->is_pointers ? sizeof(void *) : cadre_type_size(c->type);
+        size_t size = c->is_pointers
+                          ? sizeof(void *)
+                          : cadre_param_size(&table->proto->params[p]);
         cadre_err err =
             check_size(param_name(&table->proto->params[p]), c->bytes,
                        elements_of(table, p, table->args[p].form), size, error);
@@ -336,17 +365,21 @@ cadre_err cadre_outputs_view(struct cadre_table *table,
     for (int i = 0; i < (int)into->count; i++) {
         const struct cadre_output *o = &into->list[i];
         bool is_return = cadre_proto_output_param(proto, i) < 0;
+        char has[48], wants[48];
 
         if (o->type != output_type(proto, i) ||
+            (output_of(proto, i) != NULL &&
+             o->size != output_of(proto, i)->size) ||
             (is_return && o->is_pointers != (o->type == CADRE_STRING)))
             return cadre_error_set(
                 error, CADRE_ETYPE,
                 "output %d of %s (%s) is %s, the room is "
                 "for %s%s",
                 i + 1, proto->name, output_name(proto, i),
-                cadre_type_name(output_type(proto, i)),
+                type_text(output_type(proto, i), cadre_output_size(proto, i),
+                          wants),
                 o->is_pointers && o->type != CADRE_STRING ? "pointers to " : "",
-                cadre_type_name(o->type));
+                type_text(o->type, o->size, has));
         if (o->data == NULL && table->count > 0)
             return cadre_error_set(error, CADRE_ETYPE,
                                    "the room for output %d is a null pointer",
@@ -370,9 +403,10 @@ cadre_err cadre_outputs_check_sizes(const struct cadre_table *table,
                                 ? table->count
                                 : cadre_output_start(table, i, table->count);
 
-        err = check_size(
-            output_name(table->proto, i), o->bytes, elements,
-            o->is_pointers ? sizeof(void *) : cadre_type_size(o->type), error);
+        err = check_size(output_name(table->proto, i), o->bytes, elements,
+                         o->is_pointers ? sizeof(void *)
+                                        : cadre_output_size(table->proto, i),
+                         error);
     }
     return err;
 }

@@ -29,11 +29,12 @@ static cadre_job_id id_of(const struct cadre_job *job)
 cadre_err cadre_farm_introduce(struct cadre_crew *crew, int peer,
                                const struct cadre_function *f)
 {
-    struct cadre_msg_function msg = {.id = f->id,
-                                     .library = f->library,
-                                     .symbol = f->symbol,
-                                     .written = f->written,
-                                     .expanded = f->expanded};
+    struct cadre_msg_function msg = {
+        .id = f->id,
+        .library = f->library,
+        .symbol = f->symbol,
+        .written = f->sent != NULL ? f->sent : f->written,
+        .expanded = f->sent != NULL ? "" : f->expanded};
     bool knew;
     cadre_err err = cadre_worker_learns(&crew->workers[peer], f->id, &knew);
 

@@ -1,6 +1,8 @@
 /* function.c - the registry of functions. */
 #include "function.h"
 
+#include "structs.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +56,7 @@ static void destroy(struct cadre_function *f)
     free(f->symbol);
     free(f->written);
     free(f->expanded);
+    free(f->sent);
     free(f);
 }
 
@@ -76,6 +79,36 @@ static struct cadre_function *create(const char *library, const char *symbol,
     return f;
 }
 
+/* Declare the structs of a program or library, [begin, end). */
+static cadre_err declare(const struct cadre_struct_record *const *begin,
+                         const struct cadre_struct_record *const *end,
+                         struct cadre_error *error)
+{
+    cadre_err err;
+
+    for (; begin < end; begin++) {
+        err = cadre_struct_declare((*begin)->name, (*begin)->fields,
+                                   (*begin)->size, error);
+        if (err != CADRE_OK)
+            return cadre_error_prefix(error, err,
+                                      "struct %s: ", (*begin)->name);
+    }
+    return CADRE_OK;
+}
+
+/* What workers are told: a prototype that declares its structs itself. */
+static cadre_err write_sent(struct cadre_function *f)
+{
+    const struct cadre_proto *p = f->proto;
+
+    if (p->declarations[0] == '\0')
+        return CADRE_OK;
+    if (asprintf(&f->sent, "%s%s", p->declarations, p->text) >= 0)
+        return CADRE_OK;
+    f->sent = NULL;
+    return cadre_error_set(&f->error, CADRE_ENOMEM, "out of memory");
+}
+
 /* What a program may know of the parameters. */
 static cadre_err describe(struct cadre_function *f)
 {
@@ -92,6 +125,7 @@ static cadre_err describe(struct cadre_function *f)
         *q = (struct cadre_parameter){
             .name = param->name,
             .type = param->type,
+            .of = param->of,
             .is_array = param->kind == CADRE_PARAM_ARRAY,
             .is_input = cadre_param_is_sent(param),
             .is_output = cadre_param_is_output(param),
@@ -103,7 +137,7 @@ static cadre_err describe(struct cadre_function *f)
         if (param->ndims == 1)
             q->length = param->dims[0].param;
     }
-    return CADRE_OK;
+    return write_sent(f);
 }
 
 /* Put `f` into the registry; it gets its id. Under the lock. */
@@ -146,6 +180,8 @@ create_of_record(const struct cadre_task_record *record)
     f->err = err;
     f->error = error;
     if (err == CADRE_OK)
+        f->err = declare(record->structs, record->structs_end, &f->error);
+    if (f->err == CADRE_OK)
         f->err = cadre_proto_parse_task(record->written, record->expanded,
                                         &f->proto, &f->error);
     if (f->err == CADRE_OK)

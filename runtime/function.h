@@ -19,8 +19,10 @@ struct cadre_function {
     uint32_t id;                            /* 1 and up */
     char *library; /* "": this program and what it is linked with */
     char *symbol;
-    char *written;             /* the prototype as text, and ... */
-    char *expanded;            /* after the preprocessor; "" if there is none */
+    char *written;  /* the prototype as text, and ... */
+    char *expanded; /* after the preprocessor; "" if there is none */
+    char *sent; /* the prototype with its structs, for workers; NULL: `written`
+                   and `expanded` say all */
     struct cadre_proto *proto; /* NULL if `err` */
     struct cadre_parameter *parameters;
     cadre_err err; /* why it cannot be used; CADRE_OK */

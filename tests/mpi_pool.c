@@ -92,8 +92,8 @@ static const struct check_test end_tests[] = {
 int main(int argc, char **argv)
 {
     const struct check_test *const parts[] = {
-        case_tests,   iterator_tests, column_tests, library_tests,
-        future_tests, option_tests,   fault_tests,  end_tests};
+        case_tests,   iterator_tests, column_tests, library_tests, future_tests,
+        option_tests, fault_tests,    struct_tests, end_tests};
     struct check_test all[128] = {{NULL, NULL}};
     size_t n = 0;
 

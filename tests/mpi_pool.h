@@ -12,6 +12,7 @@ extern const struct check_test library_tests[];
 extern const struct check_test future_tests[];
 extern const struct check_test option_tests[];
 extern const struct check_test fault_tests[];
+extern const struct check_test struct_tests[];
 
 /* A pool of `workers`, however few cores there are. Leaves the program if there
  * is none to be had. */

@@ -11,6 +11,7 @@
 #include <cadre/object.h>
 #include <cadre/pool.h>
 #include <cadre/spawn_pool.h>
+#include <cadre/struct.h>
 #include <cadre/task.h>
 #include <cadre/type.h>
 #include <cadre/value.h>

@@ -43,6 +43,7 @@ struct cadre_parameter {
     cadre_type type;  /* of the scalar, or of one element of the array;
                          CADRE_VOID for what the worker fills in itself
                          (MPI_Comm, the store, the task, objects) */
+    const struct cadre_struct *of; /* CADRE_AGGREGATE: which; else NULL */
     bool is_array;
     bool is_input;  /* the caller gives it */
     bool is_output; /* the function fills it */

@@ -29,7 +29,8 @@
  * CADRE_EMPI    MPI would not start.
  */
 #define cadre_init(argc, argv)                                                 \
-    (cadre_init_program((argc), (argv), __start_cadre_tasks,                   \
+    (cadre_structs_register(__start_cadre_structs, __stop_cadre_structs),      \
+     cadre_init_program((argc), (argv), __start_cadre_tasks,                   \
                         __stop_cadre_tasks))
 
 CADRE_API cadre_err cadre_init_program(

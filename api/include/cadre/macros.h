@@ -106,17 +106,38 @@
     T:                                                                         \
     TYPE,
 
-/* The cadre_type of one element behind `x`: an array or pointer of T, of arrays
- * of T, of pointers to T, or of strings (char *). A compile error about
- * _Generic means: not a type that Cadre can carry. */
+/* `e`, or what it points to or is an array of. */
+#define CADRE_STEP_(e)                                                         \
+    (__builtin_choose_expr(__builtin_classify_type(e) == 5, (e),               \
+                           (__typeof__(e) *)0)[0])
+
+/* One element behind `x`, never evaluated: an array or pointer of T, of arrays
+ * of T (up to 8 dimensions), or of pointers to T. Inside functions only. */
+#define CADRE_ELEMENT_(x)                                                      \
+    (*__extension__({                                                          \
+        __typeof__((x)[0]) *cadre_e0_ = 0;                                     \
+        __typeof__(CADRE_STEP_(*cadre_e0_)) *cadre_e1_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e1_)) *cadre_e2_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e2_)) *cadre_e3_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e3_)) *cadre_e4_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e4_)) *cadre_e5_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e5_)) *cadre_e6_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e6_)) *cadre_e7_ = 0;                    \
+        __typeof__(CADRE_STEP_(*cadre_e7_)) *cadre_e8_ = 0;                    \
+        cadre_e8_;                                                             \
+    }))
+
+/* Its cadre_type. A compile error about _Generic means: not a type that Cadre
+ * can carry. */
 #define CADRE_ELEMENT_TYPE_(x)                                                 \
-    _Generic((x)[0], CADRE_TYPES_(CADRE_CASE_ELEMENT_) char                    \
-             : CADRE_INTEGER_TYPE_(char), char *                               \
-             : CADRE_CHARS_TYPE_(x), const char *                              \
-             : CADRE_CHARS_TYPE_(x))
-#define CADRE_CASE_ELEMENT_(T, NAME, TYPE)                                     \
-    T:                                                                         \
-    TYPE, T * : TYPE, const T * : TYPE,
+    _Generic(CADRE_STRUCT_TO_(CADRE_ELEMENT_(x), (struct cadre_any_ *)0),      \
+             CADRE_TYPES_(CADRE_CASE_TYPE_) char                               \
+             : CADRE_CHARS_TYPE_(x), struct cadre_any_ *                       \
+             : CADRE_AGGREGATE)
+
+/* `other` if `e` is a struct, else `e`. */
+#define CADRE_STRUCT_TO_(e, other)                                             \
+    __builtin_choose_expr(__builtin_classify_type(e) == 12, (other), (e))
 
 /* char *x[] is an array of strings, char x[][8] one of characters. */
 #define CADRE_CHARS_TYPE_(x)                                                   \
@@ -124,10 +145,9 @@
 
 /* Is `x` an array of pointers (1), not of values or arrays (0)? */
 #define CADRE_IS_POINTERS_(x)                                                  \
-    _Generic(&(x)[0], CADRE_TYPES_(CADRE_CASE_POINTERS_)                       \
-                          CADRE_CASE_POINTERS_(char, char, ) default : 0)
-#define CADRE_CASE_POINTERS_(T, NAME, TYPE)                                    \
-    T ** : 1, const T ** : 1, T *const * : 1, const T *const * : 1,
+    (__builtin_classify_type((x)[0]) == 5 &&                                   \
+     __builtin_types_compatible_p(__typeof__((x)[0]),                          \
+                                  __typeof__(&CADRE_STEP_((x)[0]))))
 
 /* Bytes behind `x`: of an array all, of a pointer what the compiler knows
  * (SIZE_MAX if nothing). */
@@ -136,14 +156,26 @@
          ? __builtin_object_size((x), 1)                                       \
          : sizeof(x))
 
-/* `x` as a struct cadre_value. */
+/* `x` as a struct cadre_value; a struct lives as long as the block around. */
 #define CADRE_VALUE_(x)                                                        \
     (_Generic((x), CADRE_TYPES_(CADRE_CASE_BOX_) char                          \
               : cadre_box_char, char *                                         \
               : cadre_box_string, const char *                                 \
               : cadre_box_string, struct cadre_function *                      \
               : cadre_box_function, struct cadre_value                         \
-              : cadre_value_identity)(x))
+              : cadre_value_identity, default                                  \
+              : cadre_box_struct)(__builtin_choose_expr(                       \
+        CADRE_IS_STRUCT_(x), CADRE_STRUCT_BEHIND_(x), (x))))
+
+/* A struct of the user's own. */
+#define CADRE_IS_STRUCT_(x)                                                    \
+    _Generic((x), struct cadre_value : 0, default                              \
+             : __builtin_classify_type(x) == 12)
+#define CADRE_STRUCT_OR_0_(x) __builtin_choose_expr(CADRE_IS_STRUCT_(x), (x), 0)
+#define CADRE_STRUCT_BEHIND_(x)                                                \
+    ((struct cadre_struct_behind_){                                            \
+        (const __typeof__(CADRE_STRUCT_OR_0_(x))[1]){CADRE_STRUCT_OR_0_(x)},   \
+        sizeof(CADRE_STRUCT_OR_0_(x))})
 #define CADRE_CASE_BOX_(T, NAME, TYPE)                                         \
     T:                                                                         \
     cadre_box_##NAME, T * : cadre_box_##NAME##_array,                          \

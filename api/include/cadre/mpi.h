@@ -20,7 +20,8 @@
  * CADRE_EMPI
  */
 #define cadre_init_comm(comm)                                                  \
-    (cadre_init_program_comm((comm), __start_cadre_tasks, __stop_cadre_tasks))
+    (cadre_structs_register(__start_cadre_structs, __stop_cadre_structs),      \
+     cadre_init_program_comm((comm), __start_cadre_tasks, __stop_cadre_tasks))
 
 CADRE_API cadre_err cadre_init_program_comm(
     MPI_Comm comm, const struct cadre_task_record *const *tasks,

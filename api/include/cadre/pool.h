@@ -69,7 +69,8 @@ CADRE_API cadre_err cadre_pool_starmap(struct cadre_pool *pool,
 /* One output of one item, lent during the callback. */
 struct cadre_item_output {
     cadre_type type;
-    uint64_t count;   /* elements; a single value: 1 */
+    const struct cadre_struct *of; /* CADRE_AGGREGATE: which; else NULL */
+    uint64_t count;                /* elements; a single value: 1 */
     const void *data; /* the first; a string itself, not a pointer to it (NULL
                          for a null pointer) */
 };

@@ -10,21 +10,24 @@
  *
  * Parameters may be
  *
- *     scalars            every arithmetic type of C
+ *     scalars            every arithmetic type of C, complex ones too
+ *     struct point p     a struct that is declared (cadre/struct.h)
  *     const char *s      a string
  *     const T x[n]       an array to read; n is an integer parameter before it,
  *                        or a constant
  *     T x[n]             an array that is sent, changed, and sent back
  *     CADRE_OUT T x[n]   an array to fill; nothing is sent
  *
- * and the result any arithmetic type, `const char *` (copied) or `char *`
- * (copied, then freed).
+ * where T is a number or a struct, and an array may have up to 8 dimensions
+ * (x[rows][cols]); and the result any arithmetic type, a struct, `const char *`
+ * (copied) or `char *` (copied, then freed).
  */
 #ifndef CADRE_TASK_H
 #define CADRE_TASK_H
 
 #include <cadre/error.h>
 #include <cadre/macros.h>
+#include <cadre/struct.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,14 +44,20 @@ struct cadre_task_record {
     const char *written;  /* the prototype as its author wrote it */
     const char *expanded; /* and after the preprocessor */
     void (*fn)(void);
+    /* The structs that the program or library around the task declares. */
+    const struct cadre_struct_record *const *structs, *const *structs_end;
 };
 
 /* Define a task function; its body follows. Not inside a function. */
 #define CADRE_TASK(result, name, params)                                       \
     CADRE_DECLARE(result, name, params);                                       \
     const struct cadre_task_record cadre_record_##name = {                     \
-        #name, #result " " #name " " #params,                                  \
-        CADRE_STRING_(result name params), (void (*)(void))name};              \
+        #name,                                                                 \
+        #result " " #name " " #params,                                         \
+        CADRE_STRING_(result name params),                                     \
+        (void (*)(void))name,                                                  \
+        __start_cadre_structs,                                                 \
+        __stop_cadre_structs};                                                 \
     static const struct cadre_task_record *const cadre_entry_##name            \
         __attribute__((section("cadre_tasks"), used)) = &cadre_record_##name;  \
     result name params

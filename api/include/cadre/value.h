@@ -24,6 +24,7 @@ struct cadre_column {
     bool is_pointers; /* `data` is an array of pointers, one for each task, to
                          the elements of its array */
     size_t bytes;     /* behind `data`; SIZE_MAX where nobody knows */
+    size_t size;      /* of one struct, where `type` is CADRE_AGGREGATE */
 };
 
 /* One after another: `x` is an array (or a pointer to the first) of
@@ -31,12 +32,15 @@ struct cadre_column {
  *   T, T[m]         for an array parameter: the elements of all tasks, each
  *                   with as many as its length parameters say;
  *   T *             for an array parameter: a pointer to each task's elements;
- *   char *          one string for each task. */
+ *   char *          one string for each task.
+ * T is a number or a struct (which is checked by its size), and may be the
+ * element of an array of up to 8 dimensions. */
 #define CADRE_EACH(x)                                                          \
     ((struct cadre_column){.data = (x),                                        \
                            .type = CADRE_ELEMENT_TYPE_(x),                     \
                            .is_pointers = CADRE_IS_POINTERS_(x),               \
-                           .bytes = CADRE_BYTES_(x)})
+                           .bytes = CADRE_BYTES_(x),                           \
+                           .size = sizeof(CADRE_ELEMENT_(x))})
 
 /* The value (or the array's elements) at `x` for every task. */
 #define CADRE_SAME(x)                                                          \
@@ -44,7 +48,8 @@ struct cadre_column {
                            .type = CADRE_ELEMENT_TYPE_(x),                     \
                            .is_same = true,                                    \
                            .is_pointers = CADRE_IS_POINTERS_(x),               \
-                           .bytes = CADRE_BYTES_(x)})
+                           .bytes = CADRE_BYTES_(x),                           \
+                           .size = sizeof(CADRE_ELEMENT_(x))})
 
 /* A column for the parameter called `parameter`, wherever that stands. */
 #define CADRE_NAMED(parameter, column)                                         \
@@ -76,6 +81,7 @@ struct cadre_output {
     bool is_pointers; /* an array of pointers, one for each task, to room for
                          its elements */
     size_t bytes;     /* of room; SIZE_MAX where nobody knows */
+    size_t size;      /* of one struct, where `type` is CADRE_AGGREGATE */
 };
 
 struct cadre_outputs {
@@ -87,7 +93,8 @@ struct cadre_outputs {
     {.data = (x),                                                              \
      .type = CADRE_ELEMENT_TYPE_(x),                                           \
      .is_pointers = CADRE_IS_POINTERS_(x),                                     \
-     .bytes = CADRE_BYTES_(x)},
+     .bytes = CADRE_BYTES_(x),                                                 \
+     .size = sizeof(CADRE_ELEMENT_(x))},
 
 /* Where the outputs go: first the return value (unless void), then the arrays
  * that the function fills, in the order of the prototype. A string result goes
@@ -108,6 +115,7 @@ struct cadre_value {
     cadre_type type;  /* of the scalar, or of one element of the array */
     bool is_array;    /* `pointer` is its first element */
     size_t bytes;     /* of the array; SIZE_MAX where nobody knows */
+    size_t size;      /* of one struct, where `type` is CADRE_AGGREGATE */
     union {
         bool boolean;
         int64_t integer;  /* every signed type */
@@ -115,10 +123,21 @@ struct cadre_value {
         long double real; /* float, double, long double */
         long double _Complex complex_number;
         const char *string;
-        const void *pointer;
+        const void *pointer;             /* to an array, or a struct */
         struct cadre_function *function; /* the one to call */
     };
 };
+
+/* An array as one argument, of which type and size are checked: an array or a
+ * pointer to the first element, of numbers or structs, in up to 8 dimensions.
+ * cadre_submit(pool, fn, 2, 3, CADRE_ARRAY(matrix)). An array of numbers in one
+ * dimension may also be given as it is. */
+#define CADRE_ARRAY(x)                                                         \
+    ((struct cadre_value){.type = CADRE_ELEMENT_TYPE_(x),                      \
+                          .is_array = true,                                    \
+                          .bytes = CADRE_BYTES_(x),                            \
+                          .size = sizeof(CADRE_ELEMENT_(x)),                   \
+                          .pointer = (x)})
 
 /* An argument for the parameter called `parameter`:
  * cadre_submit(pool, fn, 2, CADRE_ARG("j", 5)). */
@@ -212,6 +231,20 @@ CADRE_BOX_ARRAY_(long double _Complex, cldouble)
 static inline struct cadre_value cadre_box_bool(bool x)
 {
     return (struct cadre_value){.type = CADRE_BOOL, .boolean = x};
+}
+
+/* A copy of a struct, and its size. */
+struct cadre_struct_behind_ {
+    const void *data;
+    size_t bytes;
+};
+
+static inline struct cadre_value cadre_box_struct(struct cadre_struct_behind_ x)
+{
+    return (struct cadre_value){.type = CADRE_AGGREGATE,
+                                .bytes = x.bytes,
+                                .size = x.bytes,
+                                .pointer = x.data};
 }
 
 static inline struct cadre_value cadre_box_function(struct cadre_function *x)
