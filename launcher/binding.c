@@ -57,9 +57,16 @@ static bool takes_column(const struct cadre_source *source)
 static void list_wanted(const struct cadre_binding *b, char *list)
 {
     list[0] = '\0';
-    for (size_t i = 0; i < b->nparams; i++)
-        if (takes_column(&b->sources[i]))
+    for (size_t i = 0; i < b->nparams; i++) {
+        const struct cadre_leaves *leaves = &b->sources[i].leaves;
+
+        if (!takes_column(&b->sources[i]))
+            continue;
+        for (size_t k = 0; k < leaves->count; k++)
+            add_name(list, leaves->list[k].name);
+        if (leaves->count == 0)
             add_name(list, cadre_binding_name(b, i));
+    }
 }
 
 static void list_columns(const struct cadre_input_row *row, char *list)
@@ -83,8 +90,9 @@ static void use_elements(struct cadre_binding *b, size_t param)
 
     *value_of(b, param) = (struct cadre_value){
         .type = b->params[param].type,
-        .is_array = true,
+        .is_array = b->params[param].is_array,
         .bytes = source->memory.len,
+        .size = b->params[param].of != NULL ? b->params[param].of->size : 0,
         /* An array without elements still has an address. */
         .pointer = cadre_text_room(&source->memory, 1) - source->memory.len};
 }
@@ -96,8 +104,11 @@ static bool scan_array(struct cadre_binding *b, size_t param, const char *text,
     struct cadre_source *source = &b->sources[param];
 
     source->memory.len = 0;
-    if (!cadre_value_scan_array(p->type, text, len, &source->memory,
-                                &source->count, why))
+    if (p->of != NULL
+            ? !cadre_structs_scan(p->of, text, len, &source->memory,
+                                  &source->count, why)
+            : !cadre_value_scan_array(p->type, text, len, &source->memory,
+                                      &source->count, why))
         return false;
     if (p->constant > 0 && source->count != p->constant)
         return cadre_why_set(why,
@@ -108,11 +119,31 @@ static bool scan_array(struct cadre_binding *b, size_t param, const char *text,
     return true;
 }
 
+/* A struct by value that stands in one place. */
+static bool scan_struct(struct cadre_binding *b, size_t param, const char *text,
+                        size_t len, struct cadre_why *why)
+{
+    const struct cadre_struct *of = b->params[param].of;
+    struct cadre_source *source = &b->sources[param];
+
+    source->memory.len = 0;
+    if (!cadre_structs_scan(of, text, len, &source->memory, &source->count,
+                            why))
+        return false;
+    if (source->count != 1)
+        return cadre_why_set(why, "these are %zu of %s, not 1", source->count,
+                             of->name);
+    use_elements(b, param);
+    return true;
+}
+
 static bool scan_param(struct cadre_binding *b, size_t param, const char *text,
                        size_t len, struct cadre_why *why)
 {
     if (b->params[param].is_array)
         return scan_array(b, param, text, len, why);
+    if (b->params[param].of != NULL)
+        return scan_struct(b, param, text, len, why);
     return cadre_value_scan(b->params[param].type, text, len,
                             value_of(b, param), why);
 }
@@ -223,6 +254,22 @@ static size_t array_counted_by(const struct cadre_binding *b, size_t param)
     return i;
 }
 
+/* A struct by value gets a column for each of its fields. */
+static void place_fields(struct cadre_binding *b, size_t param)
+{
+    struct cadre_source *source = &b->sources[param];
+    size_t n;
+
+    cadre_leaves_init(&source->leaves, cadre_binding_name(b, param),
+                      b->params[param].of);
+    n = source->leaves.count;
+    source->columns = calloc(n, sizeof *source->columns);
+    if (source->columns == NULL)
+        cadre_out_of_memory();
+    for (size_t k = 0; k < n; k++)
+        source->columns[k] = b->nwanted++;
+}
+
 /* What no option speaks of: lengths are counted, the rest are columns. */
 static void place_rest(struct cadre_binding *b)
 {
@@ -234,8 +281,13 @@ static void place_rest(struct cadre_binding *b)
             source->kind = source->array < b->nparams ? CADRE_SOURCE_COUNT
                                                       : CADRE_SOURCE_COLUMN;
         }
-        if (takes_column(source))
-            source->column = b->nwanted++;
+        if (!takes_column(source))
+            continue;
+        source->column = b->nwanted;
+        if (b->params[i].of != NULL && !b->params[i].is_array)
+            place_fields(b, i);
+        else
+            b->nwanted++;
     }
     b->ncolumns = b->nwanted;
 }
@@ -294,8 +346,11 @@ bool cadre_binding_init(struct cadre_binding *binding,
 
 void cadre_binding_fini(struct cadre_binding *binding)
 {
-    for (size_t i = 0; binding->sources != NULL && i < binding->nparams; i++)
+    for (size_t i = 0; binding->sources != NULL && i < binding->nparams; i++) {
         cadre_text_fini(&binding->sources[i].memory);
+        cadre_leaves_fini(&binding->sources[i].leaves);
+        free(binding->sources[i].columns);
+    }
     free(binding->sources);
     free(binding->values);
     *binding = (struct cadre_binding){0};
@@ -321,12 +376,11 @@ static bool is_twice(const struct cadre_input_row *row, size_t column)
     return false;
 }
 
-static bool bind_column(struct cadre_binding *b, size_t param,
-                        const struct cadre_input_row *row,
-                        struct cadre_why *why)
+/* Find the column called `name`, which parameter `param` needs. */
+static bool bind_name(struct cadre_binding *b, size_t param, const char *name,
+                      size_t *found, const struct cadre_input_row *row,
+                      struct cadre_why *why)
 {
-    struct cadre_source *source = &b->sources[param];
-    const char *name = b->params[param].name;
     size_t column = find_column(row, name);
     char names[NAMES_MAX];
 
@@ -335,14 +389,30 @@ static bool bind_column(struct cadre_binding *b, size_t param,
         return cadre_why_set(why,
                              "%s has no column called '%s' (it has: %s): name "
                              "it in the header or give --set %s=VALUE",
-                             row->file, name, names, name);
+                             row->file, name, names, b->params[param].name);
     }
     if (is_twice(row, column))
         return cadre_why_set(why, "%s has two columns called '%s'", row->file,
                              name);
-    source->column = column;
+    *found = column;
     if (b->ncolumns <= column)
         b->ncolumns = column + 1;
+    return true;
+}
+
+static bool bind_column(struct cadre_binding *b, size_t param,
+                        const struct cadre_input_row *row,
+                        struct cadre_why *why)
+{
+    struct cadre_source *source = &b->sources[param];
+
+    if (source->leaves.count == 0)
+        return bind_name(b, param, b->params[param].name, &source->column, row,
+                         why);
+    for (size_t k = 0; k < source->leaves.count; k++)
+        if (!bind_name(b, param, source->leaves.list[k].name,
+                       &source->columns[k], row, why))
+            return false;
     return true;
 }
 
@@ -449,6 +519,34 @@ static bool check_width(const struct cadre_binding *b,
                          b->ncolumns == 1 ? "is" : "are", names);
 }
 
+/* The columns of a struct. */
+static bool take_fields(struct cadre_binding *b, size_t param,
+                        const struct cadre_input_row *row,
+                        struct cadre_why *why)
+{
+    const struct cadre_struct *of = b->params[param].of;
+    struct cadre_source *source = &b->sources[param];
+    struct cadre_why reason;
+    char *data;
+
+    source->memory.len = 0;
+    data = cadre_text_room(&source->memory, of->size);
+    memset(data, 0, of->size);
+    source->memory.len = of->size;
+    for (size_t k = 0; k < source->leaves.count; k++) {
+        const struct cadre_leaf *leaf = &source->leaves.list[k];
+        const struct cadre_input_field *field =
+            &row->fields[source->columns[k]];
+
+        if (!cadre_leaf_scan(leaf, field->text, field->len, data, &reason))
+            return cadre_why_set(why, "column %zu (%s): %s",
+                                 source->columns[k] + 1, leaf->name,
+                                 reason.text);
+    }
+    use_elements(b, param);
+    return true;
+}
+
 static bool take_column(struct cadre_binding *b, size_t param,
                         const struct cadre_input_row *row,
                         struct cadre_why *why)
@@ -457,6 +555,8 @@ static bool take_column(struct cadre_binding *b, size_t param,
     const struct cadre_input_field *field = &row->fields[source->column];
     struct cadre_why reason;
 
+    if (source->leaves.count > 0)
+        return take_fields(b, param, row, why);
     if (source->kind == CADRE_SOURCE_FILE)
         return read_file(b, param, field->text, why);
     if (scan_param(b, param, field->text, field->len, &reason))
@@ -465,22 +565,32 @@ static bool take_column(struct cadre_binding *b, size_t param,
                          cadre_binding_name(b, param), reason.text);
 }
 
+/* Elements of array `param` for each 1 of its length. */
+static uint64_t per_length(const struct cadre_binding *b, size_t param)
+{
+    return b->params[param].per_length > 1 ? b->params[param].per_length : 1;
+}
+
 /* Does the length given for array `param` say how many elements there are? */
 static bool check_length(const struct cadre_binding *b, size_t param,
                          struct cadre_why *why)
 {
     size_t length = (size_t)b->params[param].length;
-    uint64_t wanted = cadre_value_to_count(value_of(b, length));
-    char name[64];
+    uint64_t wanted = cadre_value_to_count(value_of(b, length)), elements;
+    char name[64], each[48] = "";
 
-    if (wanted == b->sources[param].count)
+    if (!__builtin_mul_overflow(wanted, per_length(b, param), &elements) &&
+        elements == b->sources[param].count)
         return true;
     snprintf(name, sizeof name, "%s", cadre_binding_name(b, param));
+    if (per_length(b, param) > 1)
+        snprintf(each, sizeof each, " of %" PRIu64 " elements each",
+                 per_length(b, param));
     return cadre_why_set(why,
                          "%s has %zu elements, but %s, its length, is "
-                         "%" PRIu64,
+                         "%" PRIu64 "%s",
                          name, b->sources[param].count,
-                         cadre_binding_name(b, length), wanted);
+                         cadre_binding_name(b, length), wanted, each);
 }
 
 static bool count_elements(struct cadre_binding *b, struct cadre_why *why)
@@ -490,7 +600,8 @@ static bool count_elements(struct cadre_binding *b, struct cadre_why *why)
 
         if (source->kind == CADRE_SOURCE_COUNT &&
             !cadre_value_from_count(b->params[i].type,
-                                    b->sources[source->array].count,
+                                    b->sources[source->array].count /
+                                        per_length(b, source->array),
                                     value_of(b, i), why))
             return false;
     }

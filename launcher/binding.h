@@ -3,7 +3,8 @@
  * Each parameter that the caller gives gets its value from one of
  *
  *     a constant    --set n=3
- *     a column      by position, or by name where there is a header
+ *     a column      by position, or by name where there is a header; several
+ *                   for a struct (fields.h)
  *     a file        --each-file: the column holds the file's name
  *     a count       the elements of the array whose length the parameter is,
  *                   unless a constant or a column of that name says otherwise
@@ -13,6 +14,7 @@
 #ifndef CADRE_LAUNCHER_BINDING_H
 #define CADRE_LAUNCHER_BINDING_H
 
+#include "fields.h"
 #include "input.h"
 #include "say.h"
 #include "text.h"
@@ -31,12 +33,16 @@ enum cadre_source_kind {
 /* Where the value of one parameter comes from. */
 struct cadre_source {
     enum cadre_source_kind kind;
-    size_t column;            /* COLUMN, FILE: index in the row */
-    size_t array;             /* COUNT: the parameter whose elements count */
-    struct cadre_text memory; /* elements of an array; a constant string */
-    size_t count;             /* elements in it */
-    const char *text;         /* CONSTANT: as given; borrowed */
-    size_t value;             /* index in `values` */
+    size_t column;              /* COLUMN, FILE: index in the row */
+    struct cadre_leaves leaves; /* COLUMN of a struct by value: it takes several
+                                   columns, ... */
+    size_t *columns;            /* ... which are these */
+    size_t array;               /* COUNT: the parameter whose elements count */
+    struct cadre_text memory;   /* elements of an array; a struct; a constant
+                                   string */
+    size_t count;               /* elements in it */
+    const char *text;           /* CONSTANT: as given; borrowed */
+    size_t value;               /* index in `values` */
 };
 
 struct cadre_binding_options {
@@ -54,7 +60,7 @@ struct cadre_binding {
     bool is_by_name;
     bool is_bound;   /* columns are known */
     size_t ncolumns; /* that a row must have, or with a header at least */
-    size_t nwanted;  /* parameters that take a column */
+    size_t nwanted;  /* columns that parameters take */
     struct cadre_value *values; /* of the latest row */
     size_t nvalues;
 };

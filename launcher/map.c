@@ -108,12 +108,37 @@ static bool check_files(const struct cadre_input_options *input)
     return true;
 }
 
+/* --struct 'NAME: FIELDS' */
+static bool declare_struct(const char *declaration)
+{
+    const char *colon = strchr(declaration, ':');
+    char name[80];
+
+    if (colon == NULL || colon == declaration ||
+        colon - declaration >= (ptrdiff_t)sizeof name) {
+        cadre_complain("--struct '%s': write --struct 'NAME: TYPE FIELD, ...'",
+                       declaration);
+        return false;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(colon - declaration),
+             declaration);
+    while (name[strlen(name) - 1] == ' ' && strlen(name) > 1)
+        name[strlen(name) - 1] = '\0';
+    if (cadre_struct(name, colon + 1) == CADRE_OK)
+        return true;
+    cadre_complain("--struct: %s", cadre_error_text());
+    return false;
+}
+
 static bool open_function(struct map *m)
 {
     const char *library = m->options.library;
-    cadre_err err =
-        cadre_function_open(library, m->options.prototype, &m->function);
+    cadre_err err;
 
+    for (size_t i = 0; i < m->options.nstructs; i++)
+        if (!declare_struct(m->options.structs[i]))
+            return false;
+    err = cadre_function_open(library, m->options.prototype, &m->function);
     if (err == CADRE_OK)
         return true;
     if (err == CADRE_ENOTFOUND && strchr(library, '/') == NULL &&
@@ -140,6 +165,8 @@ static bool prepare(struct map *m)
         cadre_complain("%s", why.text);
         return false;
     }
+    m->job.has_struct_result =
+        cadre_function_result(m->function) == CADRE_AGGREGATE;
     if (m->options.worker_program != NULL)
         snprintf(m->worker, sizeof m->worker, "%s", m->options.worker_program);
     else
@@ -163,7 +190,11 @@ static void print_source(const struct map *m, size_t param)
         printf("always %s (--set)\n", source->text);
         break;
     case CADRE_SOURCE_COLUMN:
-        printf("column %zu\n", source->column + 1);
+        if (source->leaves.count > 1)
+            printf("columns %zu to %zu\n", source->column + 1,
+                   source->column + source->leaves.count);
+        else
+            printf("column %zu\n", source->column + 1);
         break;
     case CADRE_SOURCE_FILE:
         printf("the bytes of the file named in column %zu\n",
@@ -183,7 +214,10 @@ static void print_parameters(const struct map *m)
 
     for (size_t i = 0; i < b->nparams; i++) {
         snprintf(name, sizeof name, "%s", cadre_binding_name(b, i));
-        printf("  %-10s %s%s: ", name, cadre_value_type_name(b->params[i].type),
+        printf("  %-10s %s%s: ", name,
+               b->params[i].of != NULL
+                   ? b->params[i].of->name
+                   : cadre_value_type_name(b->params[i].type),
                b->params[i].is_array ? " array" : "");
         print_source(m, i);
     }

@@ -247,8 +247,13 @@ static void format_line(struct cadre_map_job *job,
 
         if (i > 0)
             cadre_text_add_char(line, job->separator);
-        cadre_value_print(line, output->type, output->data, output->count,
-                          job->separator == ',');
+        if (output->of == NULL)
+            cadre_value_print(line, output->type, output->data, output->count,
+                              job->separator == ',');
+        else if (i == 0 && job->has_struct_result)
+            cadre_struct_print(line, output->of, output->data, job->separator);
+        else
+            cadre_structs_print(line, output->of, output->data, output->count);
     }
     cadre_text_add_char(line, '\n');
 }

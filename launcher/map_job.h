@@ -29,6 +29,8 @@ struct cadre_map_job {
     struct cadre_skips skips;        /* rows that failed before the pool */
     struct cadre_text line;          /* being put together */
     char separator;                  /* between the outputs of a row */
+    bool has_struct_result; /* the first output is a struct by value, whose
+                               fields are columns */
 
     /* The row that was read ahead, to check it before anything starts. */
     bool has_ahead;

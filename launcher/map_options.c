@@ -17,6 +17,7 @@ enum {
     OPT_FORMAT = 256,
     OPT_HEADER,
     OPT_SET,
+    OPT_STRUCT,
     OPT_EACH_FILE,
     OPT_FILE_PARAM,
     OPT_UNORDERED,
@@ -32,6 +33,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPT_FORMAT},
     {"header", no_argument, NULL, OPT_HEADER},
     {"set", required_argument, NULL, OPT_SET},
+    {"struct", required_argument, NULL, OPT_STRUCT},
     {"each-file", no_argument, NULL, OPT_EACH_FILE},
     {"file-param", required_argument, NULL, OPT_FILE_PARAM},
     {"null", no_argument, NULL, '0'},
@@ -112,15 +114,14 @@ static int set_timeout(struct cadre_map_options *o, const char *text)
     return GO_ON;
 }
 
-static void add_setting(struct cadre_map_options *o, char *setting)
+/* Add `word` to a list of `*count`. */
+static char **add_word(char **list, size_t *count, char *word)
 {
-    char **list = (char **)o->binding.settings;
-
-    list = reallocarray(list, o->binding.nsettings + 1, sizeof *list);
+    list = reallocarray(list, *count + 1, sizeof *list);
     if (list == NULL)
         cadre_out_of_memory();
-    list[o->binding.nsettings++] = setting;
-    o->binding.settings = list;
+    list[(*count)++] = word;
+    return list;
 }
 
 static int set_option(struct cadre_map_options *o, int option, char **argv)
@@ -137,7 +138,11 @@ static int set_option(struct cadre_map_options *o, int option, char **argv)
     case OPT_PROGRESS:
         return set_progress(o, optarg);
     case OPT_SET:
-        add_setting(o, optarg);
+        o->binding.settings = add_word((char **)o->binding.settings,
+                                       &o->binding.nsettings, optarg);
+        return GO_ON;
+    case OPT_STRUCT:
+        o->structs = add_word(o->structs, &o->nstructs, optarg);
         return GO_ON;
     case OPT_HEADER:
         o->input.has_header = o->binding.has_header = true;
@@ -218,4 +223,5 @@ int cadre_map_options_init(struct cadre_map_options *options, int argc,
 void cadre_map_options_fini(struct cadre_map_options *options)
 {
     free((char **)options->binding.settings);
+    free(options->structs);
 }

@@ -12,6 +12,9 @@ struct cadre_map_options {
     const char *prototype;
     struct cadre_input_options input;
     struct cadre_binding_options binding;
+    size_t nstructs;
+    char **structs;      /* of --struct: "NAME: FIELDS"; what they point to is
+                            borrowed */
     int workers;         /* 0: not given */
     uint64_t chunk_size; /* 0: not given */
     double spawn_timeout_s;

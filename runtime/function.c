@@ -120,7 +120,8 @@ static cadre_err describe(struct cadre_function *f)
     for (int i = 0; i < p->nparams; i++) {
         const struct cadre_param *param = &p->params[i];
         struct cadre_parameter *q = &f->parameters[i];
-        uint64_t constant = 1;
+        uint64_t constant = 1, each = 1;
+        int nlengths = 0;
 
         *q = (struct cadre_parameter){
             .name = param->name,
@@ -131,11 +132,18 @@ static cadre_err describe(struct cadre_function *f)
             .is_output = cadre_param_is_output(param),
             .length = -1,
         };
-        for (int d = 0; d < param->ndims; d++)
-            constant *= param->dims[d].param < 0 ? param->dims[d].count : 0;
+        for (int d = 0; d < param->ndims; d++) {
+            const struct cadre_dim *dim = &param->dims[d];
+
+            constant *= dim->param < 0 ? dim->count : 0;
+            each *= dim->param < 0 ? dim->count : 1;
+            if (dim->param >= 0 && nlengths++ == 0)
+                q->length = dim->param;
+        }
         q->constant = q->is_array ? constant : 0;
-        if (param->ndims == 1)
-            q->length = param->dims[0].param;
+        if (nlengths > 1)
+            q->length = -1;
+        q->per_length = q->length >= 0 ? each : 0;
     }
     return write_sent(f);
 }

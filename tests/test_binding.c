@@ -206,6 +206,109 @@ static void bad_settings_are_named(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "no parameter takes"));
 }
 
+struct point {
+    float x;
+    double y;
+};
+
+static const struct cadre_field point_fields[] = {
+    {.name = "x", .type = CADRE_FLOAT, .count = 1},
+    {.name = "y",
+     .type = CADRE_DOUBLE,
+     .count = 1,
+     .offset = offsetof(struct point, y)}};
+static const struct cadre_struct point = {.name = "struct point",
+                                          .size = sizeof(struct point),
+                                          .align = _Alignof(struct point),
+                                          .nfields = 2,
+                                          .fields = point_fields};
+/* int n, struct point p, const struct point q[n] */
+static const struct cadre_parameter points[] = {SCALAR("n", CADRE_INT32),
+                                                {.name = "p",
+                                                 .type = CADRE_AGGREGATE,
+                                                 .of = &point,
+                                                 .is_input = true,
+                                                 .length = -1},
+                                                {.name = "q",
+                                                 .type = CADRE_AGGREGATE,
+                                                 .of = &point,
+                                                 .is_array = true,
+                                                 .is_input = true,
+                                                 .length = 0}};
+
+static void a_struct_takes_a_column_for_each_field(void)
+{
+    const struct point *p, *q;
+
+    CU_ASSERT_TRUE_FATAL(BIND(points, .nsettings = 0));
+    CU_ASSERT_TRUE_FATAL(ROW(" 0.5", "1e300", "1 2;3 4"));
+    CU_ASSERT_EQUAL(binding.values[0].integer, 2);
+    p = binding.values[1].pointer;
+    CU_ASSERT_FALSE(binding.values[1].is_array);
+    CU_ASSERT_EQUAL(binding.values[1].size, sizeof *p);
+    CU_ASSERT(p->x == 0.5f && p->y == 1e300);
+    q = binding.values[2].pointer;
+    CU_ASSERT_TRUE(binding.values[2].is_array);
+    CU_ASSERT_EQUAL(binding.values[2].bytes, 2 * sizeof *q);
+    CU_ASSERT(q[1].x == 3 && q[1].y == 4);
+    CU_ASSERT_FALSE(ROW("1", "two", ""));
+    CU_ASSERT_STRING_EQUAL(why.text,
+                           "column 2 (p.y): 'two' is not of type double");
+    CU_ASSERT_FALSE(ROW("1", "", ""));
+    CU_ASSERT_FALSE(ROW("1", "2 3", ""));
+    CU_ASSERT_FALSE(ROW("1", "2", "1 2 3"));
+    CU_ASSERT_STRING_EQUAL(why.text, "column 3 (q): the numbers end before y");
+    CU_ASSERT_FALSE(ROW("1", "2"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "(p.x, p.y, q)"));
+}
+
+static void fields_are_found_by_name(void)
+{
+    const struct point *p;
+
+    CU_ASSERT_TRUE_FATAL(BIND(points, .has_header = true));
+    CU_ASSERT_TRUE_FATAL(HEADER("q", "p.y", "p.x"));
+    CU_ASSERT_TRUE_FATAL(ROW("", "7", "8"));
+    p = binding.values[1].pointer;
+    CU_ASSERT(p->x == 8 && p->y == 7);
+    CU_ASSERT_FALSE(HEADER("q", "p.y", "x"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "no column called 'p.x'"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "--set p=VALUE"));
+}
+
+static void a_struct_may_be_a_constant(void)
+{
+    char *settings[] = {"p=1,2"}, *few[] = {"p=1"}, *many[] = {"p=1,2,3,4"};
+
+    CU_ASSERT_TRUE_FATAL(BIND(points, .settings = settings, .nsettings = 1));
+    CU_ASSERT_TRUE_FATAL(ROW("3 4"));
+    CU_ASSERT(((const struct point *)binding.values[1].pointer)->y == 2);
+    CU_ASSERT_FALSE(BIND(points, .settings = few, .nsettings = 1));
+    CU_ASSERT_FALSE(BIND(points, .settings = many, .nsettings = 1));
+    CU_ASSERT_STRING_EQUAL(why.text,
+                           "--set p=1,2,3,4: these are 2 of struct point, not "
+                           "1");
+}
+
+static void rows_of_a_table_are_counted(void)
+{
+    /* int n, const double x[n][2][3] */
+    static const struct cadre_parameter table[] = {SCALAR("n", CADRE_INT32),
+                                                   {.name = "x",
+                                                    .type = CADRE_DOUBLE,
+                                                    .is_array = true,
+                                                    .is_input = true,
+                                                    .length = 0,
+                                                    .per_length = 6}};
+
+    CU_ASSERT_TRUE_FATAL(BIND(table, .nsettings = 0));
+    CU_ASSERT_TRUE_FATAL(ROW("1 2 3 4 5 6 7 8 9 10 11 12"));
+    CU_ASSERT_EQUAL(binding.values[0].integer, 2);
+    CU_ASSERT_FALSE(ROW("1 2 3 4 5 6 7"));
+    CU_ASSERT_STRING_EQUAL(why.text, "x has 7 elements, but n, its length, is "
+                                     "1 of 6 elements each");
+}
+
 static void a_constant_array_brings_its_length(void)
 {
     static const struct cadre_parameter params[] = {SCALAR("n", CADRE_INT32),
@@ -282,6 +385,10 @@ int main(void)
         CHECK(a_constant_length_must_be_met),
         CHECK(outputs_and_what_workers_fill_are_not_given),
         CHECK(bad_settings_are_named),
+        CHECK(a_struct_takes_a_column_for_each_field),
+        CHECK(fields_are_found_by_name),
+        CHECK(a_struct_may_be_a_constant),
+        CHECK(rows_of_a_table_are_counted),
         CHECK(a_constant_array_brings_its_length),
         CHECK(a_file_becomes_the_array_of_bytes),
         CHECK(the_files_array_must_be_clear),

@@ -1,6 +1,8 @@
 /* test_values.c - text to values and back. */
 #include "values.h"
 
+#include "fields.h"
+
 #include "check.h"
 
 #include <float.h>
@@ -300,6 +302,105 @@ static void counts_must_fit_their_type(void)
     CU_ASSERT_EQUAL(cadre_value_to_count(&value), UINT64_MAX);
 }
 
+/* struct { bool b; struct pair { int8_t i; float _Complex z; } p, q[2]; } */
+struct pair {
+    int8_t i;
+    float _Complex z;
+};
+struct outer {
+    bool b;
+    struct pair p, q[2];
+};
+
+static const struct cadre_field pair_fields[] = {
+    {.name = "i", .type = CADRE_INT8, .count = 1},
+    {.name = "z",
+     .type = CADRE_FLOAT_COMPLEX,
+     .count = 1,
+     .offset = offsetof(struct pair, z)}};
+static const struct cadre_struct pair = {.name = "struct pair",
+                                         .size = sizeof(struct pair),
+                                         .nfields = 2,
+                                         .fields = pair_fields};
+static const struct cadre_field outer_fields[] = {
+    {.name = "b", .type = CADRE_BOOL, .count = 1},
+    {.name = "p",
+     .type = CADRE_AGGREGATE,
+     .of = &pair,
+     .count = 1,
+     .offset = offsetof(struct outer, p)},
+    {.name = "q",
+     .type = CADRE_AGGREGATE,
+     .of = &pair,
+     .is_array = true,
+     .count = 2,
+     .offset = offsetof(struct outer, q)}};
+static const struct cadre_struct outer = {.name = "struct outer",
+                                          .size = sizeof(struct outer),
+                                          .nfields = 3,
+                                          .fields = outer_fields};
+
+static void a_struct_is_read_and_printed_by_its_fields(void)
+{
+    static const char *const columns[] = {"true", "-5", "1-2i", "1 2i;3 4+1i"};
+    static const char *const names[] = {"o.b", "o.p.i", "o.p.z", "o.q"};
+    struct cadre_leaves leaves;
+    struct cadre_text out = {NULL, 0, 0};
+    struct cadre_why why;
+    struct outer o;
+
+    memset(&o, 0, sizeof o);
+    cadre_leaves_init(&leaves, "o", &outer);
+    CU_ASSERT_EQUAL_FATAL(leaves.count, 4);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_STRING_EQUAL(leaves.list[i].name, names[i]);
+        CU_ASSERT_TRUE(cadre_leaf_scan(&leaves.list[i], columns[i],
+                                       strlen(columns[i]), &o, &why));
+    }
+    CU_ASSERT_FALSE(cadre_leaf_scan(&leaves.list[3], "1 2 3 4 5", 9, &o, &why));
+    CU_ASSERT_STRING_EQUAL(why.text, "there are more numbers than o.q has");
+    CU_ASSERT_TRUE(cadre_leaf_scan(&leaves.list[3], columns[3],
+                                   strlen(columns[3]), &o, &why));
+    CU_ASSERT_FALSE(cadre_leaf_scan(&leaves.list[1], "200", 3, &o, &why));
+    cadre_leaves_fini(&leaves);
+
+    cadre_struct_print(&out, &outer, &o, '|');
+    cadre_text_add_char(&out, '\0');
+    CU_ASSERT_STRING_EQUAL(out.data, "1|-5|1-2i|1 0+2i 3 4+1i");
+    out.len = 0;
+    cadre_structs_print(&out, &pair, o.q, 2);
+    cadre_text_add_char(&out, '\0');
+    CU_ASSERT_STRING_EQUAL(out.data, "1 0+2i 3 4+1i");
+    cadre_text_fini(&out);
+}
+
+static void structs_are_read_number_by_number(void)
+{
+    static const char good[] = "1,2i , -3 4;5 6";
+    struct cadre_text elements = {NULL, 0, 0};
+    const struct pair *p;
+    struct cadre_why why;
+    size_t count = 0;
+
+    CU_ASSERT_TRUE(
+        cadre_structs_scan(&pair, good, strlen(good), &elements, &count, &why));
+    CU_ASSERT_EQUAL(count, 3);
+    CU_ASSERT_EQUAL_FATAL(elements.len, 3 * sizeof *p);
+    p = (const struct pair *)(const void *)elements.data;
+    CU_ASSERT_EQUAL(p[1].i, -3);
+    CU_ASSERT_TRUE(p[2].z == 6);
+    elements.len = 0;
+    CU_ASSERT_TRUE(cadre_structs_scan(&pair, " ", 1, &elements, &count, &why));
+    CU_ASSERT_EQUAL(count, 0);
+    CU_ASSERT_FALSE(
+        cadre_structs_scan(&pair, "1 2 3", 5, &elements, &count, &why));
+    CU_ASSERT_STRING_EQUAL(why.text, "the numbers end before z");
+    CU_ASSERT_FALSE(
+        cadre_structs_scan(&pair, "x 2", 3, &elements, &count, &why));
+    CU_ASSERT_STRING_EQUAL(why.text, "'x' is not of type int8_t");
+    cadre_text_fini(&elements);
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -319,6 +420,8 @@ int main(void)
         CHECK(strings_stay_on_their_line),
         CHECK(csv_strings_are_quoted_where_needed),
         CHECK(counts_must_fit_their_type),
+        CHECK(a_struct_is_read_and_printed_by_its_fields),
+        CHECK(structs_are_read_number_by_number),
         {NULL, NULL}};
 
     return check_run("values", tests);

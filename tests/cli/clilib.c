@@ -64,3 +64,61 @@ double _Complex turn(double _Complex z)
 {
     return z * (__extension__ 1.0i);
 }
+
+/* Structs: by value, within each other, in arrays, and back. */
+struct point {
+    double x, y;
+};
+struct segment {
+    struct point a, b;
+    int tags[2];
+};
+
+double norm(struct point p);
+double norm(struct point p)
+{
+    return __builtin_sqrt(p.x * p.x + p.y * p.y);
+}
+
+struct segment reversed(struct segment s, float by);
+struct segment reversed(struct segment s, float by)
+{
+    struct segment r = {{s.b.x * (double)by, s.b.y * (double)by},
+                        {s.a.x * (double)by, s.a.y * (double)by},
+                        {s.tags[1], s.tags[0]}};
+
+    return r;
+}
+
+/* The sum of the points; copies in the other order. */
+struct point gather(size_t n, const struct point p[], struct point turned[]);
+struct point gather(size_t n, const struct point p[], struct point turned[])
+{
+    struct point sum = {0, 0};
+
+    for (size_t i = 0; i < n; i++) {
+        sum.x += p[i].x;
+        sum.y += p[i].y;
+        turned[n - 1 - i] = p[i];
+    }
+    return sum;
+}
+
+/* A table of n rows: the sum of each column. */
+void sums(size_t n, const long x[][3], long y[3]);
+void sums(size_t n, const long x[][3], long y[3])
+{
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++)
+            y[k] += x[i][k];
+}
+
+double _Complex total(size_t n, const float _Complex z[]);
+double _Complex total(size_t n, const float _Complex z[])
+{
+    double _Complex sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += z[i];
+    return sum;
+}

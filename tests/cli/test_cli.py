@@ -220,6 +220,72 @@ def strings_and_other_types_go_in_and_out():
                 rows='0.01\n') == ['0.1']
 
 
+POINT = 'point: double x, double y'
+SEGMENT = 'segment: struct point a; struct point b; int tags[2];'
+
+
+@test
+def structs_take_a_column_for_each_field():
+    assert good('map', '-n', '1', '--struct', POINT, library,
+                'double norm(struct point p)', rows='3 4\n6 8\n') == ['5', '10']
+    assert good('map', '-n', '1', '--struct', POINT, '--header', library,
+                'double norm(point p)', rows='p.y,name,p.x\n4,a,3\n0,b,1\n'
+                ) == ['5', '1']
+    reverse = ['--struct', POINT, '--struct', SEGMENT, library,
+               'segment reversed(segment s, float by)']
+    assert good('map', '-n', '1', *reverse, rows='1,2,3,4,5 6,2\n') == [
+        '6,8,2,4,6 5']
+    assert good('map', '-n', '1', '--set', 's=1,2,3,4,5,6', *reverse,
+                rows='1\n') == ['3\t4\t1\t2\t6 5']
+    out = good('map', '--dry-run', *reverse, rows='1 2 3 4 5;6 2\n')
+    assert any('struct segment' in l and 'columns 1 to 5' in l for l in out)
+    assert good('map', '-n', '1', '--struct', 'div_t: int quot, rem',
+                'libc.so.6', 'div_t div(int n, int by)', rows='17 5\n') == [
+        '3\t2']
+    assert good('map', '-n', '1', 'libc.so.6', 'struct in_addr { uint32_t a; }; '
+                'const char *inet_ntoa(struct in_addr in)',
+                rows='0x0100007f\n') == ['127.0.0.1']
+
+
+@test
+def arrays_of_structs_and_of_several_dimensions_take_one_column():
+    assert good('map', '-n', '1', '--struct', POINT, library,
+                'point gather(size_t n, const point p[n], '
+                'CADRE_OUT point turned[n])', rows='1 2 3 4 5 6\n'.replace(
+                    ' ', ';') + '7;8\n') == ['9\t12\t5 6 3 4 1 2',
+                                           '7\t8\t7 8']
+    sums = [library, 'void sums(size_t n, const long x[n][3], '
+            'CADRE_OUT long y[3])']
+    assert good('map', '-n', '1', '--format', 'line', *sums,
+                rows='1 2 3 10 20 30\n5 5 5\n') == ['11 22 33', '5 5 5']
+    bad(2, 'x has 4 elements, but n, its length, is 1 of 3 elements each',
+        'map', '--format', 'line', *sums, rows='1 2 3 4\n')
+    assert good('map', '-n', '1', library,
+                'double complex total(size_t n, const float complex z[n])',
+                rows='1+2i;3;-0.5i\n') == ['4+1.5i']
+
+
+@test
+def bad_structs_are_status_2():
+    norm = [library, 'double norm(struct point p)']
+    bad(2, "'struct point' is not declared", 'map', *norm, rows='1 2\n')
+    bad(2, 'write --struct', 'map', '--struct', 'point', *norm, rows='1 2\n')
+    bad(2, "struct 'point': column 2: 'char *' is a pointer", 'map',
+        '--struct', 'point: char *x', *norm, rows='1 2\n')
+    bad(2, '1 column where 2 are wanted (p.x, p.y)', 'map', '--struct', POINT,
+        *norm, rows='1\n')
+    bad(2, "column 2 (p.y): 'z' is not of type double", 'map', '--struct',
+        POINT, *norm, rows='1 z\n')
+    bad(2, "no column called 'p.y'", 'map', '--header', '--struct', POINT,
+        *norm, rows='p.x\n1\n')
+    bad(2, 'the numbers end before tags', 'map', '--struct', POINT, '--struct',
+        SEGMENT, library, 'segment reversed(segment s, float by)',
+        rows='1,2,3,4,5,6\n')
+    bad(2, 'these are 2 of struct point, not 1', 'map', '--struct', POINT,
+        '--set', 's=1,2,3,4', library, 'double norm(point s, int n)',
+        rows='1\n')
+
+
 @test
 def unordered_results_name_their_row():
     lines = good('map', '-n', '2', '--unordered', '--chunk', '1', library,

@@ -49,8 +49,9 @@ struct cadre_parameter {
     bool is_output; /* the function fills it */
     uint64_t
         constant; /* elements of an array whose length is constant; else 0 */
-    int length;   /* index of the parameter that holds the number of
-                     elements of a one-dimensional array; else -1 */
+    int length;   /* index of the parameter that is the length of an array in
+                     one dimension, where all others are constant; else -1 */
+    uint64_t per_length; /* elements for each 1 of it: 3 for x[n][3] */
 };
 
 /* The parameters, `*count` of them; lent, as are all texts, until the program
