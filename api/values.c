@@ -219,7 +219,8 @@ static bool to_complex(const struct cadre_value *v, long double _Complex *z)
         *z = v->real;
         return true;
     }
-    to_integer(v, &is_negative, &magnitude);
+    if (!to_integer(v, &is_negative, &magnitude))
+        return false;
     *z = (long double)magnitude;
     if (is_negative)
         *z = -*z;
