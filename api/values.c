@@ -1,27 +1,9 @@
 /* values.c - the arguments of one task: whose they are, and C's conversions. */
 #include "internal.h"
 
-#include <complex.h>
-#include <math.h>
-#include <stdio.h>
+#include "runtime/convert.h"
+
 #include <string.h>
-
-static bool is_signed(cadre_type t)
-{
-    return t == CADRE_INT8 || t == CADRE_INT16 || t == CADRE_INT32 ||
-           t == CADRE_INT64;
-}
-
-static bool is_real(cadre_type t)
-{
-    return t == CADRE_FLOAT || t == CADRE_DOUBLE || t == CADRE_LONG_DOUBLE;
-}
-
-static bool is_complex(cadre_type t)
-{
-    return t == CADRE_FLOAT_COMPLEX || t == CADRE_DOUBLE_COMPLEX ||
-           t == CADRE_LONG_DOUBLE_COMPLEX;
-}
 
 static const char *param_name(const struct cadre_param *p)
 {
@@ -147,163 +129,16 @@ static cadre_err lossy(const struct cadre_param *p, struct cadre_error *error)
                            param_name(p), cadre_type_name(p->type));
 }
 
-/* The value as a whole number: its sign and magnitude. */
-static bool to_integer(const struct cadre_value *v, bool *is_negative,
-                       uint64_t *magnitude)
-{
-    long double real = v->real;
-
-    *is_negative = false;
-    if (v->type == CADRE_AGGREGATE)
-        return false;
-    if (v->type == CADRE_BOOL) {
-        *magnitude = v->boolean;
-        return true;
-    }
-    if (is_signed(v->type)) {
-        *is_negative = v->integer < 0;
-        *magnitude =
-            *is_negative ? -(uint64_t)v->integer : (uint64_t)v->integer;
-        return true;
-    }
-    if (!is_real(v->type) && !is_complex(v->type)) {
-        *magnitude = v->natural;
-        return true;
-    }
-    if (is_complex(v->type)) {
-        if (cimagl(v->complex_number) != 0)
-            return false;
-        real = creall(v->complex_number);
-    }
-    *is_negative = real < 0;
-    real = fabsl(real);
-    if (!(real < 0x1p64L) || real != floorl(real))
-        return false;
-    *magnitude = (uint64_t)real;
-    return true;
-}
-
-static bool put_integer(const struct cadre_value *v, cadre_type type,
-                        void *slot)
-{
-    unsigned bits = (unsigned)cadre_type_size(type) * 8;
-    uint64_t magnitude, word, limit;
-    bool is_negative;
-
-    if (!to_integer(v, &is_negative, &magnitude))
-        return false;
-    if (type == CADRE_BOOL)
-        limit = 1;
-    else if (is_signed(type))
-        limit = (1ull << (bits - 1)) - (is_negative ? 0 : 1);
-    else
-        limit = is_negative ? 0 : UINT64_MAX >> (64 - bits);
-    if (magnitude > limit || (type == CADRE_BOOL && is_negative))
-        return false;
-    word = is_negative ? -magnitude : magnitude;
-    memcpy(slot, &word, cadre_type_size(type)); /* little-endian */
-    return true;
-}
-
-/* Widest form of a number; false where it cannot be exact. */
-static bool to_complex(const struct cadre_value *v, long double _Complex *z)
-{
-    uint64_t magnitude;
-    bool is_negative;
-
-    if (is_complex(v->type)) {
-        *z = v->complex_number;
-        return true;
-    }
-    if (is_real(v->type)) {
-        *z = v->real;
-        return true;
-    }
-    if (!to_integer(v, &is_negative, &magnitude))
-        return false;
-    *z = (long double)magnitude;
-    if (is_negative)
-        *z = -*z;
-    return true;
-}
-
-/* An integer must stay what it is; a real number may lose digits, as in C, but
- * must not become infinite. */
-static bool is_kept(const struct cadre_value *v, long double before,
-                    long double after)
-{
-    if (is_real(v->type) || is_complex(v->type))
-        return isinf(after) == 0 || isinf(before) != 0;
-    return before == after;
-}
-
-static bool put_real(const struct cadre_value *v, cadre_type type, void *slot)
-{
-    long double _Complex z;
-    long double x, kept;
-    double d;
-    float f;
-
-    if (!to_complex(v, &z) || cimagl(z) != 0)
-        return false;
-    x = creall(z);
-    if (type == CADRE_FLOAT) {
-        f = (float)x;
-        kept = f;
-        memcpy(slot, &f, sizeof f);
-    } else if (type == CADRE_DOUBLE) {
-        d = (double)x;
-        kept = d;
-        memcpy(slot, &d, sizeof d);
-    } else {
-        kept = x;
-        memcpy(slot, &x, sizeof x);
-    }
-    return is_kept(v, x, kept);
-}
-
-static bool put_complex(const struct cadre_value *v, cadre_type type,
-                        void *slot)
-{
-    long double _Complex z;
-    float _Complex f;
-    double _Complex d;
-
-    if (!to_complex(v, &z))
-        return false;
-    f = (float _Complex)z;
-    d = (double _Complex)z;
-    if (type == CADRE_FLOAT_COMPLEX) {
-        memcpy(slot, &f, sizeof f);
-        return is_kept(v, creall(z), crealf(f)) &&
-               is_kept(v, cimagl(z), cimagf(f));
-    }
-    if (type == CADRE_DOUBLE_COMPLEX) {
-        memcpy(slot, &d, sizeof d);
-        return is_kept(v, creall(z), creal(d)) &&
-               is_kept(v, cimagl(z), cimag(d));
-    }
-    memcpy(slot, &z, sizeof z);
-    return true;
-}
-
 cadre_err cadre_value_convert(const struct cadre_value *value,
                               const struct cadre_param *param, void *slot,
                               struct cadre_error *error)
 {
-    bool fits;
-
     if (param->of != NULL) {
         memcpy(slot, value->pointer, param->of->size);
         return CADRE_OK;
     }
-    if (is_real(param->type))
-        fits = put_real(value, param->type, slot);
-    else if (is_complex(param->type))
-        fits = put_complex(value, param->type, slot);
-    else
-        fits = put_integer(value, param->type, slot);
-    return fits ? CADRE_OK : lossy(param, error);
+    return cadre_value_write(value, param->type, slot) ? CADRE_OK
+                                                       : lossy(param, error);
 }
 
 static cadre_err dimension(const struct cadre_proto *proto,
@@ -317,7 +152,8 @@ static cadre_err dimension(const struct cadre_proto *proto,
     if (dim->param < 0)
         return CADRE_OK;
     if (by_param[dim->param] == NULL ||
-        !to_integer(by_param[dim->param], &is_negative, count) || is_negative)
+        !cadre_value_integer(by_param[dim->param], &is_negative, count) ||
+        is_negative)
         return cadre_error_set(error, CADRE_ETYPE,
                                "the length `%s` is not a whole number of 0 or "
                                "more",
