@@ -247,7 +247,7 @@ static cadre_err create(struct cadre_invocation call,
     size_t slots, total;
     cadre_err err;
 
-    if ((err = cadre_function_check(call.function, error)) != CADRE_OK ||
+    if ((err = cadre_function_check(call.function, false, error)) != CADRE_OK ||
         (err = cadre_values_bind(call.function, call.values, by_param,
                                  error)) != CADRE_OK ||
         (err = measure(call.function->proto, by_param, &slots, &total,

@@ -4,6 +4,7 @@
 
 #include "runtime/farm.h"
 #include "runtime/pack.h"
+#include "runtime/store.h"
 
 #include <cadre/pool.h>
 
@@ -90,11 +91,32 @@ cadre_err cadre_values_length(const struct cadre_proto *proto, int param,
                               const struct cadre_value *const *by_param,
                               uint64_t *length, struct cadre_error *error);
 
+/* --- store.c ----------------------------------------------------------------
+ */
+
+/* Room for one number. */
+struct cadre_number {
+    _Alignas(16) unsigned char bytes[32];
+};
+
+/* See `value`, a number or a string that is to be kept as `name`, as the store
+ * does. `kept` lends `number` and the string.
+ *
+ * CADRE_ETYPE  an array, whose length a value does not tell, or a function.
+ */
+cadre_err cadre_value_see(const char *name, const struct cadre_value *value,
+                          struct cadre_number *number, struct cadre_kept *kept,
+                          struct cadre_error *error);
+
+/* Can `fn` fill a store before the first task (CADRE_INIT)? */
+cadre_err cadre_function_check_init(const struct cadre_function *fn,
+                                    struct cadre_error *error);
+
 /* --- views.c: columns and outputs of many tasks ----------------------------
  */
 
-/* Can a pool run `fn`? (It has no store.) */
-cadre_err cadre_function_check(const struct cadre_function *fn,
+/* Can workers run `fn`, with a store or without? */
+cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
                                struct cadre_error *error);
 
 /* Can `fn` be an init function? */
@@ -103,7 +125,7 @@ cadre_err cadre_init_check(const struct cadre_function *fn,
 
 /* Fill `table->args` from `columns`, by name or position; check types, and
  * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without
- * a column is an error. */
+ * a column is an error (not so where the workers have a store). */
 cadre_err cadre_columns_view(struct cadre_table *table,
                              const struct cadre_columns *columns,
                              bool must_have_all, struct cadre_error *error);

@@ -597,7 +597,7 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
 
 static cadre_err check(const struct cadre_map *map, struct cadre_error *error)
 {
-    cadre_err err = cadre_function_check(map->fn, error);
+    cadre_err err = cadre_function_check(map->fn, false, error);
 
     if (err != CADRE_OK)
         return err;

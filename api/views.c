@@ -10,7 +10,7 @@ static const char *param_name(const struct cadre_param *p)
     return p->name[0] != '\0' ? p->name : "(unnamed)";
 }
 
-cadre_err cadre_function_check(const struct cadre_function *fn,
+cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
                                struct cadre_error *error)
 {
     if (fn == NULL)
@@ -20,7 +20,7 @@ cadre_err cadre_function_check(const struct cadre_function *fn,
             *error = fn->error;
         return fn->err;
     }
-    for (int i = 0; i < fn->proto->nparams; i++) {
+    for (int i = 0; i < fn->proto->nparams && !has_store; i++) {
         const struct cadre_param *p = &fn->proto->params[i];
 
         if (p->kind == CADRE_PARAM_STORE || p->kind == CADRE_PARAM_OBJECT)

@@ -12,6 +12,7 @@
 #include <cadre/pool.h>
 #include <cadre/spawn_pool.h>
 #include <cadre/struct.h>
+#include <cadre/store.h>
 #include <cadre/task.h>
 #include <cadre/type.h>
 #include <cadre/value.h>

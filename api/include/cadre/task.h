@@ -18,8 +18,18 @@
  *     T x[n]             an array that is sent, changed, and sent back
  *     CADRE_OUT T x[n]   an array to fill; nothing is sent
  *
- * where T is a number or a struct, and an array may have up to 8 dimensions
- * (x[rows][cols]); and the result any arithmetic type, a struct, `const char *`
+ *     MPI_Comm comm      the team's communicator
+ *     cadre_store *s     what the worker keeps between tasks (cadre/store.h)
+ *     struct thing *p    an object in that store, found by the parameter's name
+ *
+ * What the caller leaves out is taken from the store, by the parameter's name,
+ * where the workers have one. An array taken from there is the stored one
+ * itself: without const, what the function writes stays, and goes back to the
+ * caller as an output too. The function must then not change the array's size
+ * in the store and go on using its parameter.
+ *
+ * T is a number or a struct, and an array may have up to 8 dimensions
+ * (x[rows][cols]). The result is any arithmetic type, a struct, `const char *`
  * (copied) or `char *` (copied, then freed).
  */
 #ifndef CADRE_TASK_H
@@ -61,6 +71,18 @@ struct cadre_task_record {
     static const struct cadre_task_record *const cadre_entry_##name            \
         __attribute__((section("cadre_tasks"), used)) = &cadre_record_##name;  \
     result name params
+
+/* Define an init function, which every worker of an executor runs once before
+ * its first task, to fill its store (cadre/store.h); its body follows:
+ *
+ *     CADRE_INIT(setup, (struct cadre_store *store))
+ *     {
+ *         cadre_store_put(store, "k", 3L);
+ *     }
+ *
+ * It takes `struct cadre_store *`, `MPI_Comm`, `cadre_task *`, or fewer, and
+ * nothing else. It may call cadre_task_fail(). */
+#define CADRE_INIT(name, params) CADRE_TASK(void, name, params)
 
 /* Declare, in a header, a task that CADRE_TASK defines elsewhere. */
 #define CADRE_DECLARE(result, name, params)                                    \

@@ -107,6 +107,22 @@ struct cadre_outputs {
 /* An output that is not wanted; alone: no output is. */
 #define CADRE_NOTHING ((struct cadre_outputs){.count = 0, .list = NULL})
 
+/* Numbers one after another, with their type. */
+struct cadre_numbers {
+    const void *data;
+    cadre_type type;
+    bool is_pointers; /* no numbers, but pointers to some: a mistake */
+    size_t count;
+    size_t bytes; /* behind `data`; SIZE_MAX where nobody knows */
+};
+
+#define CADRE_NUMBERS_(n, x)                                                   \
+    ((struct cadre_numbers){.data = (x),                                       \
+                            .type = CADRE_ELEMENT_TYPE_(x),                    \
+                            .is_pointers = CADRE_IS_POINTERS_(x),              \
+                            .count = (n),                                      \
+                            .bytes = CADRE_BYTES_(x)})
+
 struct cadre_function;
 
 /* One argument of one task. */
