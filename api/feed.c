@@ -293,7 +293,7 @@ static cadre_err bind(struct cadre_row *r, struct cadre_values values,
     memcpy(room, named, n * sizeof named[0]);
     return cadre_values_bind(r->fn,
                              (struct cadre_values){.count = n, .list = room},
-                             by_param, &r->error);
+                             false, by_param, &r->error);
 }
 
 static cadre_err add_row(struct cadre_row *r, struct cadre_values values)
@@ -307,7 +307,7 @@ static cadre_err add_row(struct cadre_row *r, struct cadre_values values)
     if (r->same.count > 0)
         err = bind(r, values, room, by_param);
     else
-        err = cadre_values_bind(r->fn, values, by_param, &r->error);
+        err = cadre_values_bind(r->fn, values, false, by_param, &r->error);
     if (err == CADRE_OK)
         add_same(r, same, by_param);
     for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {

@@ -248,7 +248,7 @@ static cadre_err create(struct cadre_invocation call,
     cadre_err err;
 
     if ((err = cadre_function_check(call.function, false, error)) != CADRE_OK ||
-        (err = cadre_values_bind(call.function, call.values, by_param,
+        (err = cadre_values_bind(call.function, call.values, false, by_param,
                                  error)) != CADRE_OK ||
         (err = measure(call.function->proto, by_param, &slots, &total,
                        error)) != CADRE_OK)

@@ -70,12 +70,13 @@ void cadre_objects_destroy_all(void);
 
 /* Find for each parameter of `fn` its value: `by_param[i]` (CADRE_PARAMS_MAX of
  * them) points into `values`, or is NULL where the worker fills it in. Checks
- * names, counts and types; numbers are converted later.
+ * names, counts and types; numbers are converted later. `has_store`: what is
+ * missing may be in the workers' store, and is NULL too.
  *
  * CADRE_ETYPE   too many, missing, given twice, unknown name, wrong type.
  */
 cadre_err cadre_values_bind(const struct cadre_function *fn,
-                            struct cadre_values values,
+                            struct cadre_values values, bool has_store,
                             const struct cadre_value **by_param,
                             struct cadre_error *error);
 

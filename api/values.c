@@ -84,7 +84,7 @@ static cadre_err no_target(const struct cadre_proto *proto,
 }
 
 cadre_err cadre_values_bind(const struct cadre_function *fn,
-                            struct cadre_values values,
+                            struct cadre_values values, bool has_store,
                             const struct cadre_value **by_param,
                             struct cadre_error *error)
 {
@@ -110,7 +110,7 @@ cadre_err cadre_values_bind(const struct cadre_function *fn,
             return wrong_type(v, &proto->params[p], error);
         by_param[p] = v;
     }
-    for (int p = 0; p < proto->nparams; p++) {
+    for (int p = 0; p < proto->nparams && !has_store; p++) {
         if (by_param[p] == NULL && cadre_param_is_sent(&proto->params[p]))
             return cadre_error_set(error, CADRE_ETYPE,
                                    "parameter `%s` of %s has no value",
@@ -142,6 +142,7 @@ cadre_err cadre_value_convert(const struct cadre_value *value,
 }
 
 static cadre_err dimension(const struct cadre_proto *proto,
+                           const struct cadre_param *p,
                            const struct cadre_dim *dim,
                            const struct cadre_value *const *by_param,
                            uint64_t *count, struct cadre_error *error)
@@ -151,8 +152,13 @@ static cadre_err dimension(const struct cadre_proto *proto,
     *count = dim->count;
     if (dim->param < 0)
         return CADRE_OK;
-    if (by_param[dim->param] == NULL ||
-        !cadre_value_integer(by_param[dim->param], &is_negative, count) ||
+    if (by_param[dim->param] == NULL)
+        return cadre_error_set(error, CADRE_ETYPE,
+                               "the array `%s` is given, so its length `%s` "
+                               "must be too",
+                               param_name(p),
+                               param_name(&proto->params[dim->param]));
+    if (!cadre_value_integer(by_param[dim->param], &is_negative, count) ||
         is_negative)
         return cadre_error_set(error, CADRE_ETYPE,
                                "the length `%s` is not a whole number of 0 or "
@@ -177,7 +183,7 @@ cadre_err cadre_values_length(const struct cadre_proto *proto, int param,
     cadre_err err;
 
     for (int d = 0; d < p->ndims; d++) {
-        if ((err = dimension(proto, &p->dims[d], by_param, &count, error)) !=
+        if ((err = dimension(proto, p, &p->dims[d], by_param, &count, error)) !=
             CADRE_OK)
             return err;
         if (__builtin_mul_overflow(elements, count, &elements))

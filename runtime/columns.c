@@ -66,8 +66,9 @@ cadre_err cadre_columns_append(struct cadre_column *columns, int ncolumns,
 static bool read_header(const unsigned char *header,
                         struct cadre_column *column)
 {
-    if (header[0] > CADRE_FORM_DENSE || !cadre_type_is_valid(header[1]) ||
-        cadre_get_u16(header + 2) != 0 || cadre_get_u32(header + 4) != 0)
+    if ((header[0] > CADRE_FORM_DENSE && header[0] != CADRE_FORM_COUNTED) ||
+        !cadre_type_is_valid(header[1]) || cadre_get_u16(header + 2) != 0 ||
+        cadre_get_u32(header + 4) != 0)
         return false;
     *column = (struct cadre_column){.form = (enum cadre_form)header[0],
                                     .type = (cadre_type)header[1],
@@ -113,6 +114,39 @@ bool cadre_column_holds(const struct cadre_column *column, uint64_t count,
 
     return !__builtin_mul_overflow(count, size, &bytes) &&
            column->bytes == bytes;
+}
+
+uint64_t cadre_counts_size(uint64_t count)
+{
+    uint64_t bytes;
+
+    if (__builtin_mul_overflow(count, sizeof(uint64_t), &bytes) ||
+        __builtin_add_overflow(bytes, padding(bytes), &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+uint64_t cadre_column_elements(const struct cadre_column *column, uint64_t row)
+{
+    return cadre_get_u64(column->data + row * sizeof(uint64_t));
+}
+
+bool cadre_column_holds_counted(const struct cadre_column *column,
+                                uint64_t count, size_t size)
+{
+    uint64_t start = cadre_counts_size(count), total = 0, bytes;
+
+    if (start > column->bytes)
+        return false;
+    for (uint64_t row = 0; row < count; row++)
+        if (__builtin_add_overflow(total, cadre_column_elements(column, row),
+                                   &total))
+            return false;
+    for (uint64_t at = count * sizeof(uint64_t); at < start; at++)
+        if (column->data[at] != 0)
+            return false;
+    return !__builtin_mul_overflow(total, size, &bytes) &&
+           column->bytes - start == bytes;
 }
 
 size_t cadre_string_size(const char *text)

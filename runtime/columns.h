@@ -34,6 +34,18 @@ cadre_err cadre_columns_read(unsigned char *data, size_t len,
 bool cadre_column_holds(const struct cadre_column *column, uint64_t count,
                         size_t size);
 
+/* A COUNTED column: bytes of the numbers of `count` rows with the padding after
+ * them, which is where the elements start. UINT64_MAX: more than there can be.
+ */
+uint64_t cadre_counts_size(uint64_t count);
+
+/* Is `column` one, of `count` rows with elements of `size` bytes? */
+bool cadre_column_holds_counted(const struct cadre_column *column,
+                                uint64_t count, size_t size);
+
+/* The number of elements of row `row` of such a column. */
+uint64_t cadre_column_elements(const struct cadre_column *column, uint64_t row);
+
 /* Strings, each coded as a byte 1, the characters and a zero byte, or for a
  * null pointer as a byte 0. */
 size_t cadre_string_size(const char *text); /* bytes when coded */

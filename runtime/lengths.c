@@ -30,10 +30,9 @@ static cadre_err complain(const struct cadre_proto *proto, int param,
                            cadre_param_label(proto, param).text, row, what);
 }
 
-/* The product of the dimensions in `row`. */
-static cadre_err measure_row(const struct cadre_proto *proto, int param,
-                             const struct cadre_values *values, uint64_t row,
-                             uint64_t *len, struct cadre_error *error)
+cadre_err cadre_lengths_of_row(const struct cadre_proto *proto, int param,
+                               const struct cadre_values *values, uint64_t row,
+                               uint64_t *len, struct cadre_error *error)
 {
     const struct cadre_param *array = &proto->params[param];
     const struct cadre_dim *dim;
@@ -91,7 +90,8 @@ cadre_err cadre_lengths_measure(struct cadre_lengths *lengths,
     lengths->varies = false;
     lengths->row_len = 0;
     if (!may_vary(&proto->params[param], values))
-        return measure_row(proto, param, values, 0, &lengths->row_len, error);
+        return cadre_lengths_of_row(proto, param, values, 0, &lengths->row_len,
+                                    error);
     lengths->starts.len = 0;
     if (__builtin_add_overflow(count, 1, &bytes) ||
         __builtin_mul_overflow(bytes, sizeof *starts, &bytes) ||
@@ -102,8 +102,8 @@ cadre_err cadre_lengths_measure(struct cadre_lengths *lengths,
     starts = (uint64_t *)(void *)lengths->starts.data;
     starts[0] = 0;
     for (uint64_t row = 0; row < count; row++) {
-        if ((err = measure_row(proto, param, values, row, &len, error)) !=
-            CADRE_OK)
+        if ((err = cadre_lengths_of_row(proto, param, values, row, &len,
+                                        error)) != CADRE_OK)
             return err;
         if (__builtin_add_overflow(starts[row], len, &starts[row + 1]) ||
             starts[row + 1] > max)

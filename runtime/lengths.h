@@ -35,6 +35,11 @@ cadre_err cadre_lengths_measure(struct cadre_lengths *lengths,
                                 uint64_t count, struct cadre_error *error);
 void cadre_lengths_fini(struct cadre_lengths *lengths); /* then empty */
 
+/* The elements of array `param` in row `row` alone, as above. */
+cadre_err cadre_lengths_of_row(const struct cadre_proto *proto, int param,
+                               const struct cadre_values *values, uint64_t row,
+                               uint64_t *len, struct cadre_error *error);
+
 /* Where row `row` starts, in elements of the rows one after another; `row` may
  * be the number of rows. */
 static inline uint64_t cadre_lengths_start(const struct cadre_lengths *lengths,

@@ -45,6 +45,28 @@ static cadre_err bad_view(const struct cadre_table *table, int param,
                            cadre_param_label(table->proto, param).text, what);
 }
 
+/* Has array `param` a length that was left out? */
+static bool lacks_length(const struct cadre_table *table, int param)
+{
+    const struct cadre_param *array = param_of(table, param);
+
+    for (int d = 0; d < array->ndims; d++)
+        if (array->dims[d].param >= 0 &&
+            table->args[array->dims[d].param].form == CADRE_FORM_ABSENT)
+            return true;
+    return false;
+}
+
+bool cadre_table_is_counted(const struct cadre_table *table, int param)
+{
+    const struct cadre_param *p = param_of(table, param);
+
+    return p->kind == CADRE_PARAM_ARRAY &&
+           ((cadre_param_is_sent(p) &&
+             table->args[param].form == CADRE_FORM_ABSENT) ||
+            lacks_length(table, param));
+}
+
 /* The lengths of array `param` are values of other parameters: are they there?
  */
 static cadre_err check_dims(const struct cadre_table *table, int param,
@@ -74,6 +96,7 @@ static bool form_fits(enum cadre_param_kind kind, enum cadre_form form)
     case CADRE_FORM_POINTERS:
         return kind != CADRE_PARAM_SCALAR;
     case CADRE_FORM_ABSENT:
+    case CADRE_FORM_COUNTED:
         break;
     }
     return false;
@@ -91,7 +114,8 @@ static cadre_err check_arg(const struct cadre_table *table, int param,
         return CADRE_OK;
     }
     if (view->form == CADRE_FORM_ABSENT)
-        return bad_view(table, param, "has no value", error);
+        return table->has_store ? CADRE_OK
+                                : bad_view(table, param, "has no value", error);
     if (!form_fits(p->kind, view->form))
         return bad_view(table, param, "cannot have this form", error);
     if (p->kind != CADRE_PARAM_ARRAY && view->data == NULL &&
@@ -128,7 +152,8 @@ static cadre_err check_views(const struct cadre_table *table,
 
     for (int i = 0; i < proto->nparams; i++)
         if (proto->params[i].kind == CADRE_PARAM_ARRAY &&
-            (proto->params[i].direction == CADRE_DIR_OUT ||
+            ((proto->params[i].direction == CADRE_DIR_OUT &&
+              !table->has_store) ||
              table->args[i].form != CADRE_FORM_ABSENT) &&
             (err = check_dims(table, i, error)) != CADRE_OK)
             return err;
@@ -187,6 +212,8 @@ static cadre_err measure_arrays(struct cadre_table *table,
             table->row_len[i] = 1;
             continue;
         }
+        if (cadre_table_is_counted(table, i))
+            continue;
         lengths = (struct cadre_lengths){0};
         err = cadre_lengths_measure(&lengths, proto, i, values, table->count,
                                     error);
@@ -200,11 +227,21 @@ static cadre_err measure_arrays(struct cadre_table *table,
             (err = check_memory(table, i, &table->args[i], error)) != CADRE_OK)
             return err;
     }
-    for (int i = 0, p; i < cadre_proto_noutputs(proto); i++)
-        if ((p = cadre_proto_output_param(proto, i)) >= 0 &&
-            (err = check_memory(table, p, &table->outputs[i], error)) !=
-                CADRE_OK)
+    for (int i = 0, p; i < cadre_proto_noutputs(proto); i++) {
+        if ((p = cadre_proto_output_param(proto, i)) < 0)
+            continue;
+        if (cadre_table_is_counted(table, p) &&
+            table->outputs[i].form != CADRE_FORM_ABSENT)
+            return cadre_error_set(
+                error, CADRE_ETYPE,
+                "%s has its length from the workers' store: nobody knows what "
+                "room it needs here (a single task gives it, or give the "
+                "length)",
+                cadre_param_label(proto, p).text);
+        if ((err = check_memory(table, p, &table->outputs[i], error)) !=
+            CADRE_OK)
             return err;
+    }
     return CADRE_OK;
 }
 
@@ -367,6 +404,7 @@ static struct cadre_column arg_column(const struct cadre_table *table,
 
     switch (view->form) {
     case CADRE_FORM_ABSENT:
+    case CADRE_FORM_COUNTED:
         return column;
     case CADRE_FORM_SAME:
         column.bytes = shared_size(table, param);
@@ -397,6 +435,7 @@ static void fill_arg(const struct cadre_table *table, int param, uint64_t first,
 
     switch (view->form) {
     case CADRE_FORM_ABSENT:
+    case CADRE_FORM_COUNTED:
         return;
     case CADRE_FORM_SAME:
         if (is_string)
@@ -460,6 +499,23 @@ static bool holds_strings(const struct cadre_column *column, uint64_t count)
     return at == end;
 }
 
+/* Is COUNTED `column` what array `param` of rows [first, first + count) can be?
+ * `is_wanted`: the table has learned how long each is. */
+static bool holds_counted(const struct cadre_table *table, int param,
+                          uint64_t first, uint64_t count, bool is_wanted,
+                          const struct cadre_column *column)
+{
+    if (column->form != CADRE_FORM_COUNTED ||
+        column->type != param_of(table, param)->type ||
+        !cadre_column_holds_counted(column, count, output_size(table, param)))
+        return false;
+    for (uint64_t row = 0; row < count && is_wanted; row++)
+        if (cadre_column_elements(column, row) !=
+            cadre_table_length(table, param, first + row))
+            return false;
+    return true;
+}
+
 /* Is `column` output `output` of rows [first, first + count)? */
 static cadre_err read_output(const struct cadre_table *table, int output,
                              uint64_t first, uint64_t count,
@@ -471,7 +527,11 @@ static cadre_err read_output(const struct cadre_table *table, int output,
         param < 0 ? table->proto->result : param_of(table, param)->type;
     bool fits = column->form == CADRE_FORM_DENSE && column->type == type;
 
-    if (fits && param >= 0)
+    if (param >= 0 && cadre_table_is_counted(table, param))
+        fits = holds_counted(table, param, first, count,
+                             table->outputs[output].form != CADRE_FORM_ABSENT,
+                             column);
+    else if (fits && param >= 0)
         fits = cadre_column_holds(column,
                                   start_of(table, param, first + count) -
                                       start_of(table, param, first),
@@ -525,20 +585,72 @@ static cadre_err write_output(const struct cadre_table *table, int output,
 
     if (view->form == CADRE_FORM_ABSENT)
         return CADRE_OK;
+    if (column->form == CADRE_FORM_COUNTED)
+        at += cadre_counts_size(count);
     if (column->type == CADRE_STRING)
         return copy_strings(column, (char **)data + first, count);
     if (view->form == CADRE_FORM_DENSE) {
-        if (column->bytes > 0)
+        bytes = column->bytes - (size_t)(at - column->data);
+        if (bytes > 0)
             memcpy((unsigned char *)data +
                        (param < 0 ? first : start_of(table, param, first)) *
                            size,
-                   at, column->bytes);
+                   at, bytes);
         return CADRE_OK;
     }
     for (uint64_t row = first; row < first + count; row++) {
         bytes = cadre_table_length(table, param, row) * size;
         copy(pointers[row], at, bytes);
         at += bytes;
+    }
+    return CADRE_OK;
+}
+
+/* The lengths of array `param` in the rows of `column`. */
+static cadre_err learn(struct cadre_table *table, int param,
+                       const struct cadre_column *column,
+                       struct cadre_error *error)
+{
+    uint64_t count = table->count, *starts;
+
+    free(table->starts[param]);
+    table->starts[param] = NULL;
+    table->row_len[param] = count > 0 ? cadre_column_elements(column, 0) : 0;
+    if (count < 2)
+        return CADRE_OK;
+    /* The column has 8 bytes for each row, so this is no wild size. */
+    if ((starts = malloc((count + 1) * sizeof *starts)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM,
+                               "no memory for the lengths of %s",
+                               cadre_param_label(table->proto, param).text);
+    starts[0] = 0;
+    for (uint64_t row = 0; row < count; row++)
+        starts[row + 1] = starts[row] + cadre_column_elements(column, row);
+    table->starts[param] = starts;
+    return CADRE_OK;
+}
+
+cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
+                            size_t len, struct cadre_error *error)
+{
+    struct cadre_column columns[CADRE_PARAMS_MAX + 1];
+    int noutputs = cadre_proto_noutputs(table->proto), param;
+    cadre_err err;
+
+    /* The payloads are only read from. */
+    if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
+                                  columns, noutputs, error)) != CADRE_OK)
+        return cadre_error_prefix(error, err, "outputs: ");
+    for (int i = 0; i < noutputs; i++) {
+        param = cadre_proto_output_param(table->proto, i);
+        if (param < 0 || !cadre_table_is_counted(table, param))
+            continue;
+        if (!holds_counted(table, param, 0, table->count, false, &columns[i]))
+            return cadre_error_set(error, CADRE_EPROTO,
+                                   "outputs: %s has no lengths",
+                                   cadre_param_label(table->proto, param).text);
+        if ((err = learn(table, param, &columns[i], error)) != CADRE_OK)
+            return err;
     }
     return CADRE_OK;
 }

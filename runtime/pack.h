@@ -19,13 +19,24 @@
  *     array    the elements of all rows one after another; how many each row
  *              has follows from the length parameters (SAME: of one row)
  *     others   ABSENT, nothing
+ *     array whose lengths the controller does not know (below)
+ *              COUNTED: a u64 for each row, its number of elements; zeros up to
+ *              a multiple of 16; the elements of all rows
  *
  * The type is the parameter's own; values are as the machine has them in
  * memory, so both sides must be of one kind.
  *
  * In arguments (controller to worker) there is one column per parameter, in
  * order, ABSENT for what is not sent. In outputs (worker to controller) there
- * is one per output (proto.h), always DENSE; a failed row still has its place.
+ * is one per output (proto.h), DENSE or COUNTED; a failed row still has its
+ * place, in a COUNTED column with no elements.
+ *
+ * Where the workers have a store (store.h), the caller may leave out what would
+ * be sent: it is ABSENT too, and filled in from the store, row by row, by the
+ * parameter's name. An array that is given needs its lengths given. Those of an
+ * array that is filled or only written to may be left out: then the worker
+ * alone knows them. So the column of an output is COUNTED if the array itself
+ * or one of its lengths was left out, else DENSE; both sides know which.
  */
 #ifndef CADRE_RUNTIME_PACK_H
 #define CADRE_RUNTIME_PACK_H
@@ -35,11 +46,13 @@
 
 /* The numbers travel between processes: never renumber. */
 enum cadre_form {
-    CADRE_FORM_ABSENT = 0,  /* no value from the caller */
-    CADRE_FORM_SAME = 1,    /* one value for all rows */
-    CADRE_FORM_DENSE = 2,   /* one after another */
-    CADRE_FORM_POINTERS = 3 /* in memory only, never on the wire: one pointer
-                               per row, to a string or an array */
+    CADRE_FORM_ABSENT = 0,   /* no value from the caller */
+    CADRE_FORM_SAME = 1,     /* one value for all rows */
+    CADRE_FORM_DENSE = 2,    /* one after another */
+    CADRE_FORM_POINTERS = 3, /* in memory only, never on the wire: one pointer
+                                per row, to a string or an array */
+    CADRE_FORM_COUNTED = 4   /* on the wire only, outputs: numbers of elements,
+                                then the elements */
 };
 
 /* Where the caller has, or wants, the values of one column. Borrowed memory.
@@ -57,7 +70,8 @@ struct cadre_view {
 /* All the columns of a job, seen from the controller. */
 struct cadre_table {
     const struct cadre_proto *proto;
-    uint64_t count;             /* rows */
+    uint64_t count; /* rows */
+    bool has_store; /* the workers' store may have what has no view in `args` */
     struct cadre_view *args;    /* one per parameter */
     struct cadre_view *outputs; /* one per output; ABSENT: not wanted. A string
                                    column is filled with malloc()ed copies */
@@ -66,7 +80,8 @@ struct cadre_table {
                                from row to row, count + 1 element offsets of the
                                rows in a concatenated column; else NULL */
     uint64_t *row_len;      /* per parameter: elements of each row where that
-                               does not vary; scalars and strings 1 */
+                               does not vary; scalars and strings 1; of an array
+                               whose lengths the workers alone know 0 */
     uint64_t *row_bytes;    /* count + 1 running totals of bytes, arguments and
                                outputs together (wanted or not; a string result
                                is taken for 16 bytes), where rows differ; else
@@ -78,11 +93,12 @@ struct cadre_table {
 
 /* Check that every parameter the caller must give has a view, and work out the
  * lengths and bytes of all rows. Length parameters must have a view when an
- * array depends on them. Call cadre_table_fini() afterwards in any case.
+ * array that is given depends on them, without a store any array. Call
+ * cadre_table_fini() afterwards in any case.
  *
  * CADRE_ETYPE   a length is negative or too large (`error` names parameter and
  *               row, counted from 0); a SAME array whose length differs between
- *               rows.
+ *               rows; an output is wanted whose length nobody knows before.
  * CADRE_EINVAL  a parameter without a view, or with one that it cannot have; a
  *               null pointer to an array that is not empty; `error` names it.
  * CADRE_ENOMEM
@@ -90,6 +106,20 @@ struct cadre_table {
 cadre_err cadre_table_measure(struct cadre_table *table,
                               struct cadre_error *error);
 void cadre_table_fini(struct cadre_table *table); /* frees what measure made */
+
+/* Do the workers alone know the lengths of array `param`? Its column among the
+ * outputs is COUNTED then. */
+bool cadre_table_is_counted(const struct cadre_table *table, int param);
+
+/* Learn the lengths of such arrays from `outputs` (from RESULTS), which are
+ * those of all rows of the table, measured before with no such output wanted.
+ * Then there can be room for them, and they can be unpacked.
+ *
+ * CADRE_EPROTO  they do not fit the prototype.
+ * CADRE_ENOMEM
+ */
+cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
+                            size_t len, struct cadre_error *error);
 
 /* Elements of array parameter `param` in `row`. Needs measure. */
 uint64_t cadre_table_length(const struct cadre_table *table, int param,
@@ -139,14 +169,37 @@ bool cadre_rows_next(struct cadre_rows *rows);
 void **cadre_rows_args(struct cadre_rows *rows);
 void *cadre_rows_result(struct cadre_rows *rows);
 
+/* Fill what the current row takes from `store` (NULL: there is none): the store
+ * itself, objects, and what the caller left out, by the parameters' names;
+ * arrays that are only written to get their room. To be called after each
+ * next() and before args() are used; a row that needs none of it is left at
+ * once. What is lent by the store is so until its name is put, removed or
+ * resized.
+ *
+ * Numbers are converted as C does it unless they would lose value; strings,
+ * arrays and objects must be of the parameter's type. A length that was neither
+ * given nor stored is that of the stored array that has it. An array must have
+ * as many elements as its lengths say.
+ *
+ * After a failure the row cannot be run: `error` names the parameter, and the
+ * row is to be stored as failed.
+ *
+ * CADRE_ETYPE   neither given nor stored, or not of that type or length.
+ * CADRE_ENOMEM
+ */
+struct cadre_store;
+cadre_err cadre_rows_fill(struct cadre_rows *rows, struct cadre_store *store,
+                          struct cadre_error *error);
+
 /* Let parameter `param` of every row be `*value` from now on, in later batches
- * too: a communicator, the store, the task, an object. `value` is borrowed.
+ * too: a communicator or the task. `value` is borrowed.
  * What is not bound is a null pointer. */
 void cadre_rows_bind(struct cadre_rows *rows, int param, void *value);
 
 /* The current row has ended; to be called for each before the next one. Keeps a
- * string result (copied, and freed if the prototype says so). `failed`: the
- * row's outputs are cleared instead (zeros, a null pointer).
+ * string result (copied, and freed if the prototype says so), and a copy of
+ * each stored array that is in and out, as it is in the store now. `failed`:
+ * the row's outputs are cleared instead (zeros, a null pointer, no elements).
  *
  * CADRE_ENOMEM  not kept: call it again with `failed`, which cannot fail.
  */

@@ -17,12 +17,16 @@
  *     DENSE arrays that are changed                            the arguments
  *     string results, coded                                    `strings`
  *
- * All memory is kept from batch to batch.
+ *     arrays whose lengths the worker alone knows, from the    `room`
+ *     last flush on
+ *
+ * What comes from a store is filled in row by row (rows_fill.c). All memory is
+ * kept from batch to batch.
  */
-#include "pack.h"
+#include "rows.h"
 
+#include "bytes.h"
 #include "columns.h"
-#include "lengths.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,50 +34,6 @@
 
 /* In the offsets of strings: a null pointer. */
 #define NO_STRING UINT64_MAX
-
-/* A pointer that moves on by `stride` bytes with each row. */
-struct cursor {
-    void **at;
-    size_t stride;
-};
-
-/* One parameter. */
-struct slot {
-    struct cadre_lengths lengths; /* of arrays */
-    struct cadre_buffer offsets;  /* of DENSE strings: where each row's starts,
-                                     uint64_t */
-    struct cadre_buffer room;     /* the rows of an array that do not lie in the
-                                     arguments */
-    unsigned char *rows;          /* all rows' elements or characters */
-    const unsigned char *same;    /* SAME arrays that are changed: the value
-                                     each row starts with */
-    void *pointer; /* arrays and strings: this row's, what args() points to */
-    size_t size;   /* bytes of one element */
-};
-
-struct cadre_rows {
-    const struct cadre_proto *proto;
-    int noutputs;
-    uint64_t count;   /* rows of the batch */
-    uint64_t begun;   /* rows that next() has come to */
-    uint64_t stored;  /* rows that have ended */
-    uint64_t flushed; /* rows that have been flushed */
-
-    int ncursors;
-    int nsteps;
-    struct cursor cursors[CADRE_PARAMS_MAX + 1];
-    int steps[CADRE_PARAMS_MAX];  /* parameters */
-    void *args[CADRE_PARAMS_MAX]; /* to each parameter's value */
-    void *result;                 /* to the current row's; NULL for void */
-
-    size_t result_size;          /* bytes of a scalar result, else 0 */
-    struct cadre_buffer results; /* scalar results of all rows */
-    char *string;                /* the current row's string result */
-    struct cadre_buffer strings; /* coded results since the last flush; has a
-                                    byte free for each row not stored yet */
-    void *nothing[2];            /* null: the value of what is not bound */
-    struct slot slots[];         /* one per parameter */
-};
 
 cadre_err cadre_rows_create(const struct cadre_proto *proto,
                             struct cadre_rows **rows)
@@ -149,6 +109,24 @@ static cadre_err make_room(struct cadre_buffer *room, uint64_t count,
     if (__builtin_mul_overflow(count, size, &bytes))
         return CADRE_ENOMEM;
     return cadre_buffer_reserve(room, bytes > 0 ? bytes : 1);
+}
+
+/* Something that each row takes from the store: empty until then. */
+static cadre_err load_absent(struct load *load, int param)
+{
+    struct cadre_rows *rows = load->rows;
+    struct slot *slot = &rows->slots[param];
+
+    rows->fills[rows->nfills++] = param;
+    slot->pointer = NULL;
+    rows->args[param] = &slot->pointer;
+    if (rows->proto->params[param].kind != CADRE_PARAM_SCALAR)
+        return CADRE_OK;
+    if (make_room(&slot->room, 1, slot->size) != CADRE_OK)
+        return no_memory(load, param);
+    memset(slot->room.data, 0, slot->size);
+    rows->args[param] = slot->room.data;
+    return CADRE_OK;
 }
 
 static cadre_err load_scalar(struct load *load, int param)
@@ -249,13 +227,52 @@ static cadre_err load_same(struct load *load, int param)
     return CADRE_OK;
 }
 
+/* The parameter with the first of the array's lengths that was left out, or -1.
+ */
+static int absent_length(const struct cadre_rows *rows, int param)
+{
+    const struct cadre_param *array = &rows->proto->params[param];
+    int p;
+
+    for (int d = 0; d < array->ndims; d++)
+        if ((p = array->dims[d].param) >= 0 && rows->slots[p].is_absent)
+            return p;
+    return -1;
+}
+
+/* An array that comes from the store, or whose lengths do. */
+static cadre_err load_unknown(struct load *load, int param)
+{
+    struct cadre_rows *rows = load->rows;
+    struct slot *slot = &rows->slots[param];
+    uint64_t count;
+
+    slot->is_counted = cadre_param_is_output(&rows->proto->params[param]);
+    if (!slot->is_counted)
+        return load_absent(load, param);
+    slot->lengths.varies = true;
+    slot->lengths.starts.len = 0;
+    if (__builtin_add_overflow(load->count, 1, &count) ||
+        make_room(&slot->lengths.starts, count, sizeof(uint64_t)) != CADRE_OK)
+        return no_memory(load, param);
+    memset(slot->lengths.starts.data, 0, sizeof(uint64_t));
+    return load_absent(load, param);
+}
+
 static cadre_err load_array(struct load *load, int param)
 {
     struct cadre_rows *rows = load->rows;
     struct slot *slot = &rows->slots[param];
+    int unknown = absent_length(rows, param);
     uint64_t len;
     cadre_err err;
 
+    if (slot->is_absent ||
+        (unknown >= 0 && rows->proto->params[param].direction == CADRE_DIR_OUT))
+        return load_unknown(load, param);
+    if (unknown >= 0)
+        return bad_column(load, unknown,
+                          "is missing, the length of an array that is not");
     err = cadre_lengths_measure(&slot->lengths, rows->proto, param,
                                 load->values, load->count, load->error);
     if (err != CADRE_OK)
@@ -292,12 +309,41 @@ static cadre_err check_column(const struct load *load, int param)
 
     if (column->type != p->type)
         return bad_column(load, param, "is of another type");
-    if (cadre_param_is_sent(p) != (column->form != CADRE_FORM_ABSENT))
-        return bad_column(load, param,
-                          cadre_param_is_sent(p) ? "is missing"
-                                                 : "is not to be sent");
+    if (column->form == CADRE_FORM_COUNTED)
+        return bad_column(load, param, "has a form for outputs");
+    if (!cadre_param_is_sent(p) && column->form != CADRE_FORM_ABSENT)
+        return bad_column(load, param, "is not to be sent");
     if (column->form == CADRE_FORM_ABSENT && column->bytes > 0)
         return bad_column(load, param, "is absent but has bytes");
+    return CADRE_OK;
+}
+
+/* Anything but an array. */
+static cadre_err load_value(struct load *load, int param)
+{
+    const struct cadre_param *p = &load->rows->proto->params[param];
+    struct slot *slot = &load->rows->slots[param];
+
+    slot->is_counted = false;
+    slot->room.len = 0;
+    slot->is_absent = cadre_param_is_sent(p) &&
+                      load->columns[param].form == CADRE_FORM_ABSENT;
+    switch (p->kind) {
+    case CADRE_PARAM_SCALAR:
+        return slot->is_absent ? load_absent(load, param)
+                               : load_scalar(load, param);
+    case CADRE_PARAM_STRING:
+        return slot->is_absent ? load_absent(load, param)
+                               : load_string(load, param);
+    case CADRE_PARAM_STORE:
+    case CADRE_PARAM_OBJECT:
+        load->rows->fills[load->rows->nfills++] = param;
+        break;
+    case CADRE_PARAM_ARRAY:
+    case CADRE_PARAM_COMM:
+    case CADRE_PARAM_TASK:
+        break;
+    }
     return CADRE_OK;
 }
 
@@ -328,7 +374,7 @@ cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
 
     assert((uintptr_t)args % CADRE_FRAME_ALIGN == 0);
     rows->count = rows->begun = rows->stored = rows->flushed = 0;
-    rows->ncursors = rows->nsteps = 0;
+    rows->ncursors = rows->nsteps = rows->nfills = 0;
     rows->strings.len = 0;
     load.rows = rows;
     load.count = count;
@@ -336,21 +382,14 @@ cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
     if ((err = cadre_columns_read(args, len, load.columns, nparams, error)) !=
         CADRE_OK)
         return cadre_error_prefix(error, err, "arguments: ");
-    for (int i = 0; i < nparams; i++) {
-        if ((err = check_column(&load, i)) != CADRE_OK)
+    for (int i = 0; i < nparams; i++)
+        if ((err = check_column(&load, i)) != CADRE_OK ||
+            (err = load_value(&load, i)) != CADRE_OK)
             return err;
-        if (params[i].kind == CADRE_PARAM_SCALAR &&
-            (err = load_scalar(&load, i)) != CADRE_OK)
+    for (int i = 0; i < nparams; i++) /* now that all lengths are known */
+        if (params[i].kind == CADRE_PARAM_ARRAY &&
+            (err = load_array(&load, i)) != CADRE_OK)
             return err;
-    }
-    for (int i = 0; i < nparams; i++) { /* now that all lengths are known */
-        if (params[i].kind == CADRE_PARAM_STRING)
-            err = load_string(&load, i);
-        else if (params[i].kind == CADRE_PARAM_ARRAY)
-            err = load_array(&load, i);
-        if (err != CADRE_OK)
-            return err;
-    }
     if ((err = load_results(&load)) != CADRE_OK)
         return err;
     rows->count = count;
@@ -386,6 +425,20 @@ static void step(struct cadre_rows *rows, uint64_t row)
     }
 }
 
+/* Until a row is filled, its arrays have no elements. */
+static void empty_row(struct cadre_rows *rows, uint64_t row)
+{
+    struct slot *slot;
+
+    rows->store = NULL;
+    for (int i = 0; i < rows->nfills; i++) {
+        slot = &rows->slots[rows->fills[i]];
+        slot->pointer = NULL;
+        if (slot->is_counted)
+            cadre_starts_of(slot)[row + 1] = cadre_starts_of(slot)[row];
+    }
+}
+
 bool cadre_rows_next(struct cadre_rows *rows)
 {
     struct cursor *cursor = rows->cursors, *end = cursor + rows->ncursors;
@@ -398,6 +451,8 @@ bool cadre_rows_next(struct cadre_rows *rows)
             *cursor->at = (unsigned char *)*cursor->at + cursor->stride;
     if (rows->nsteps > 0)
         step(rows, rows->begun);
+    if (rows->nfills > 0)
+        empty_row(rows, rows->begun);
     rows->begun++;
     return true;
 }
@@ -443,7 +498,10 @@ static void clear_outputs(struct cadre_rows *rows, uint64_t row)
         memset(rows->result, 0, rows->result_size);
     for (int i = 0; i < rows->noutputs; i++) {
         param = cadre_proto_output_param(rows->proto, i);
-        if (param >= 0)
+        if (param >= 0 && rows->slots[param].is_counted)
+            cadre_starts_of(&rows->slots[param])[row + 1] =
+                cadre_starts_of(&rows->slots[param])[row];
+        else if (param >= 0)
             memset(rows->slots[param].pointer, 0,
                    row_bytes(&rows->slots[param], row));
     }
@@ -452,11 +510,15 @@ static void clear_outputs(struct cadre_rows *rows, uint64_t row)
 cadre_err cadre_rows_store(struct cadre_rows *rows, bool failed)
 {
     assert(rows->begun == rows->stored + 1);
+    if (!failed && cadre_rows_reserve_stored(rows) != CADRE_OK)
+        return CADRE_ENOMEM;
     if (rows->proto->result == CADRE_STRING &&
         store_string(rows, failed) != CADRE_OK)
         return CADRE_ENOMEM;
     if (failed)
         clear_outputs(rows, rows->stored);
+    else
+        cadre_rows_copy_stored(rows, rows->stored);
     rows->stored = rows->begun;
     return CADRE_OK;
 }
@@ -477,12 +539,21 @@ static struct cadre_column output_column(const struct cadre_rows *rows,
 
     if (rows->stored == rows->flushed)
         return (struct cadre_column){
-            .form = CADRE_FORM_DENSE,
+            .form = param >= 0 && rows->slots[param].is_counted
+                        ? CADRE_FORM_COUNTED
+                        : CADRE_FORM_DENSE,
             .type = param >= 0 ? rows->proto->params[param].type
                                : rows->proto->result};
     if (param >= 0) {
         slot = &rows->slots[param];
         first = cadre_lengths_start(&slot->lengths, rows->flushed);
+        if (slot->is_counted)
+            return (struct cadre_column){
+                CADRE_FORM_COUNTED, rows->proto->params[param].type,
+                cadre_counts_size(rows->stored - rows->flushed) +
+                    cadre_lengths_start(&slot->lengths, rows->stored) *
+                        slot->size,
+                slot->room.data};
         return (struct cadre_column){
             CADRE_FORM_DENSE, rows->proto->params[param].type,
             (cadre_lengths_start(&slot->lengths, rows->stored) - first) *
@@ -498,6 +569,26 @@ static struct cadre_column output_column(const struct cadre_rows *rows,
         rows->results.data + rows->flushed * rows->result_size};
 }
 
+/* Write array `param` to COUNTED column `to`; its room is free again. */
+static void flush_counted(struct cadre_rows *rows, int param,
+                          const struct cadre_column *to)
+{
+    struct slot *slot = &rows->slots[param];
+    uint64_t *starts = cadre_starts_of(slot),
+             count = rows->stored - rows->flushed;
+    uint64_t start = cadre_counts_size(count);
+    unsigned char *at = to->data;
+
+    if (count == 0)
+        return;
+    for (uint64_t row = rows->flushed; row < rows->stored; row++, at += 8)
+        cadre_put_u64(at, starts[row + 1] - starts[row]);
+    memset(at, 0, (size_t)(to->data + start - at));
+    if (to->bytes > start)
+        memcpy(to->data + start, slot->room.data, to->bytes - start);
+    starts[rows->stored] = 0;
+}
+
 cadre_err cadre_rows_flush(struct cadre_rows *rows, struct cadre_buffer *buffer)
 {
     struct cadre_column from[CADRE_PARAMS_MAX + 1], to[CADRE_PARAMS_MAX + 1];
@@ -506,9 +597,13 @@ cadre_err cadre_rows_flush(struct cadre_rows *rows, struct cadre_buffer *buffer)
         to[i] = from[i] = output_column(rows, i);
     if (cadre_columns_append(to, rows->noutputs, buffer) != CADRE_OK)
         return CADRE_ENOMEM;
-    for (int i = 0; i < rows->noutputs; i++)
-        if (from[i].bytes > 0)
+    for (int i = 0; i < rows->noutputs; i++) {
+        if (from[i].form == CADRE_FORM_COUNTED)
+            flush_counted(rows, cadre_proto_output_param(rows->proto, i),
+                          &to[i]);
+        else if (from[i].bytes > 0)
             memcpy(to[i].data, from[i].data, from[i].bytes);
+    }
     rows->strings.len = 0;
     rows->flushed = rows->stored;
     return CADRE_OK;

@@ -1037,7 +1037,8 @@ static void damaged_arguments_are_refused(void)
     expect_damage(&t, 0, 5, "5 columns instead of 6");
     expect_damage(&t, 4, 1, "columns");
     expect_damage(&t, HEAD, CADRE_FORM_POINTERS, "damaged header");
-    expect_damage(&t, HEAD, CADRE_FORM_ABSENT, "`n` is missing");
+    expect_damage(&t, HEAD, CADRE_FORM_ABSENT, "`n` is absent but has bytes");
+    expect_damage(&t, HEAD, CADRE_FORM_COUNTED, "`n` has a form for outputs");
     expect_damage(&t, HEAD, CADRE_FORM_SAME, "`n` has the wrong number");
     expect_damage(&t, HEAD + 1, CADRE_FLOAT, "`n` is of another type");
     expect_damage(&t, HEAD + 1, CADRE_AGGREGATE + 1, "damaged header");

@@ -1,6 +1,11 @@
-/* test_store.c - what a worker keeps between tasks. */
+/* test_store.c - what a worker keeps, and what its tasks get from there: from
+ * the caller's values through pack, rows and the store to the C function and
+ * back.
+ */
 #include "alloc.h"
+#include "call.h"
 #include "check.h"
+#include "pack.h"
 #include "store.h"
 
 #include "api/internal.h"
@@ -596,6 +601,696 @@ static void an_init_function_is_a_task_with_a_record(void)
     CU_ASSERT_STRING_EQUAL(init_complaint(cadre_record_setup.expanded), "");
 }
 
+/* --- filling in what the caller left out
+ * --------------------------------------
+ */
+
+enum { ROWS = 4 };
+
+/* A function, the caller's values, and the way to a worker with a store and
+ * back. */
+struct trip {
+    struct cadre_function fn;
+    struct cadre_call *call;
+    struct cadre_table *table;
+    struct cadre_rows *rows;
+    struct cadre_buffer sent, returned;
+    void *room; /* for the outputs */
+    struct cadre_error error;
+    char failures[ROWS][CADRE_ERROR_TEXT_MAX]; /* "": the row ran */
+    uint64_t flush_after;                      /* rows; 0: all */
+};
+
+static void begin_trip(struct trip *t, const char *prototype, void (*fn)(void),
+                       uint64_t count)
+{
+    *t = (struct trip){.fn = {.err = CADRE_OK}};
+    CU_ASSERT_EQUAL_FATAL(cadre_proto_parse(prototype, &t->fn.proto, NULL),
+                          CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(cadre_call_create(t->fn.proto, fn, &t->call, NULL),
+                          CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(cadre_rows_create(t->fn.proto, &t->rows), CADRE_OK);
+    t->table = cadre_table_new(t->fn.proto);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t->table);
+    t->table->count = count;
+    t->table->has_store = true;
+}
+
+static void end_trip(struct trip *t)
+{
+    cadre_table_free(t->table);
+    cadre_rows_destroy(t->rows);
+    cadre_call_destroy(t->call);
+    cadre_proto_destroy(t->fn.proto);
+    cadre_buffer_fini(&t->sent);
+    cadre_buffer_fini(&t->returned);
+    free(t->room);
+}
+
+static void give(struct trip *t, const char *name, enum cadre_form form,
+                 const void *data)
+{
+    int param = cadre_proto_find(t->fn.proto, name);
+
+    CU_ASSERT_FATAL(param >= 0);
+    t->table->args[param] = (struct cadre_view){form, data};
+}
+
+/* Bring back the rows that have ended. */
+static cadre_err come_back(struct trip *t)
+{
+    t->returned.len = 0;
+    return cadre_rows_flush(t->rows, &t->returned);
+}
+
+static cadre_err run_row(struct trip *t, uint64_t row)
+{
+    struct cadre_error error = {""};
+    bool has_failed = cadre_rows_fill(t->rows, store, &error) != CADRE_OK;
+    cadre_err err;
+
+    strcpy(t->failures[row], has_failed ? error.text : "");
+    if (!has_failed)
+        cadre_call_invoke(t->call, cadre_rows_args(t->rows),
+                          cadre_rows_result(t->rows));
+    if ((err = cadre_rows_store(t->rows, has_failed)) != CADRE_OK) {
+        CU_ASSERT_EQUAL(cadre_rows_store(t->rows, true), CADRE_OK);
+        return err;
+    }
+    return CADRE_OK;
+}
+
+/* To the worker and through all rows; the outputs are in `returned`. */
+static cadre_err run_trip(struct trip *t)
+{
+    cadre_err err;
+    uint64_t row = 0;
+
+    cadre_table_fini(t->table);
+    t->sent.len = 0;
+    if ((err = cadre_table_measure(t->table, &t->error)) != CADRE_OK ||
+        (err = cadre_args_pack(t->table, 0, t->table->count, &t->sent)) !=
+            CADRE_OK ||
+        (err = cadre_rows_load(t->rows, t->table->count, t->sent.data,
+                               t->sent.len, &t->error)) != CADRE_OK)
+        return err;
+    while (cadre_rows_next(t->rows)) {
+        if ((err = run_row(t, row++)) != CADRE_OK)
+            return err;
+        if (row == t->flush_after && (err = come_back(t)) != CADRE_OK)
+            return err;
+    }
+    return come_back(t);
+}
+
+/* Outputs into room of the table's own. */
+static cadre_err take_outputs(struct trip *t)
+{
+    cadre_err err;
+
+    if ((err = cadre_table_learn(t->table, t->returned.data, t->returned.len,
+                                 &t->error)) != CADRE_OK ||
+        (err = cadre_table_own_outputs(t->table, &t->room)) != CADRE_OK)
+        return err;
+    return cadre_outputs_unpack(t->table, 0, t->table->count, t->returned.data,
+                                t->returned.len, &t->error);
+}
+
+static void expect_trip(struct trip *t)
+{
+    CU_ASSERT_EQUAL(run_trip(t), CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(take_outputs(t), CADRE_OK);
+}
+
+static const void *output(const struct trip *t, int index)
+{
+    return t->table->outputs[index].data;
+}
+
+#define FUNCTION(name) ((void (*)(void))(name))
+
+/* A trip of `count` rows of the task `name`. */
+#define BEGIN_TRIP(t, name, count)                                             \
+    begin_trip((t), cadre_record_##name.expanded, FUNCTION(name), (count))
+
+CADRE_TASK(long, calc, (long i, long j, long k))
+{
+    return i + j + k;
+}
+
+static void stored_names_fill_what_was_left_out_and_given_ones_win(void)
+{
+    long i = 2, j[ROWS] = {5, 6, 7, 8};
+    struct trip t;
+
+    begin();
+    setup(store);
+    BEGIN_TRIP(&t, calc, ROWS);
+    give(&t, "i", CADRE_FORM_SAME, &i);
+    give(&t, "j", CADRE_FORM_DENSE, j);
+    expect_trip(&t);
+    for (int row = 0; row < ROWS; row++) {
+        CU_ASSERT_STRING_EQUAL(t.failures[row], "");
+        CU_ASSERT_EQUAL(((const long *)output(&t, 0))[row], 5 + j[row]);
+    }
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(double, mixed, (float x, signed char n, const char *text))
+{
+    return (double)x + n + (text != NULL ? (double)strlen(text) : 100);
+}
+
+static void stored_numbers_are_converted_and_strings_lent(void)
+{
+    struct trip t;
+
+    begin();
+    cadre_store_put(store, "x", 0.5);
+    cadre_store_put(store, "n", 7L);
+    cadre_store_put(store, "text", "four");
+    BEGIN_TRIP(&t, mixed, 1);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(*(const double *)output(&t, 0), 11.5);
+    end_trip(&t);
+    cadre_store_put(store, "text", (char *)NULL);
+    BEGIN_TRIP(&t, mixed, 1);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(*(const double *)output(&t, 0), 107.5);
+    end_trip(&t);
+    end();
+}
+
+/* What row 0 of `t` says; it must have failed. */
+static const char *failure(struct trip *t)
+{
+    CU_ASSERT_EQUAL(run_trip(t), CADRE_OK);
+    return t->failures[0];
+}
+
+static void what_is_missing_or_does_not_fit_fails_the_task_and_is_named(void)
+{
+    struct trip t;
+
+    begin();
+    BEGIN_TRIP(&t, mixed, 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`x` was neither given nor stored");
+    cadre_store_put(store, "x", 1e300);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`x` is stored as double, and its value does not "
+                           "fit the float that mixed takes");
+    cadre_store_put(store, "x", "text");
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`x` is stored as char *, mixed takes float");
+    cadre_store_put(store, "x", 1);
+    cadre_store_put(store, "n", 1);
+    cadre_store_put_array(store, "text", 2, ((char[]){'a', 'b'}));
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`text` is stored as an array of "
+                                        "int8_t, mixed takes char *");
+    end_trip(&t);
+    begin_trip(&t, "long calc(long, long, long)", FUNCTION(calc), 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "parameter 1 was neither given nor stored");
+    end_trip(&t);
+    end();
+}
+
+static void without_a_store_the_task_fails_too(void)
+{
+    struct trip t;
+
+    BEGIN_TRIP(&t, calc, 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`i` was neither given nor stored");
+    end_trip(&t);
+}
+
+/* Fails for want of `gone` where i is odd. */
+CADRE_TASK(long, every_other, (struct cadre_store * kept, long i, long gone))
+{
+    if (i % 2 == 0)
+        cadre_store_remove(kept, "gone");
+    return gone;
+}
+
+static void one_failed_row_leaves_the_others(void)
+{
+    long i[ROWS] = {1, 0, 1, 1};
+    struct trip t;
+
+    begin();
+    cadre_store_put(store, "gone", 9);
+    BEGIN_TRIP(&t, every_other, ROWS);
+    give(&t, "i", CADRE_FORM_DENSE, i);
+    expect_trip(&t);
+    CU_ASSERT_STRING_EQUAL(t.failures[1], "");
+    CU_ASSERT_STRING_EQUAL(t.failures[2],
+                           "`gone` was neither given nor stored");
+    CU_ASSERT_EQUAL(((const long *)output(&t, 0))[1], 9);
+    CU_ASSERT_EQUAL(((const long *)output(&t, 0))[3], 0);
+    end_trip(&t);
+    end();
+}
+
+/* --- arrays from the store ------------------------------------------------ */
+
+static const void *seen_at; /* where the task found its array */
+
+CADRE_TASK(double, total, (size_t n, const double x[n]))
+{
+    double sum = 0;
+
+    seen_at = x;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+static void a_stored_array_is_passed_in_place(void)
+{
+    double *x = NULL;
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "x", 3, ((double[]){1, 2, 3}));
+    cadre_store_get_array(store, "x", NULL, &x);
+    BEGIN_TRIP(&t, total, 1);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(*(const double *)output(&t, 0), 6);
+    CU_ASSERT_PTR_EQUAL(seen_at, x);
+    end_trip(&t);
+    end();
+}
+
+static void the_length_of_a_stored_array_must_be_right(void)
+{
+    uint64_t n = 2;
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "x", 3, ((double[]){1, 2, 3}));
+    cadre_store_put(store, "n", 3);
+    BEGIN_TRIP(&t, total, 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "");
+    cadre_store_put(store, "n", 4);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`x` is stored with 3 elements, its lengths say 4");
+    cadre_store_put(store, "n", -1);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`n` is stored as int32_t, and its value does not "
+                           "fit the uint64_t that total takes");
+    give(&t, "n", CADRE_FORM_SAME, &n);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`x` is stored with 3 elements, its lengths say 2");
+    cadre_store_put_array(store, "x", 2, ((float[]){1, 2}));
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`x` is stored as an array of float, "
+                                        "total takes an array of double");
+    cadre_store_put(store, "x", 1.0);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`x` is stored as double, total takes "
+                                        "an array of double");
+    cadre_store_remove(store, "x");
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`x` was neither given nor stored");
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(int, corner, (int rows, int cols, const int a[rows][cols]))
+{
+    return rows * 1000 + cols * 100 + a[rows - 1][cols - 1];
+}
+
+static void one_length_of_a_stored_table_is_worked_out(void)
+{
+    int rows = 2, cols = 2;
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "a", 6, ((int[]){1, 2, 3, 4, 5, 6}));
+    BEGIN_TRIP(&t, corner, 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`rows` was neither given nor stored");
+    cadre_store_put(store, "cols", 3);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(*(const int *)output(&t, 0), 2306);
+    end_trip(&t);
+    BEGIN_TRIP(&t, corner, 1);
+    give(&t, "rows", CADRE_FORM_SAME, &rows);
+    give(&t, "cols", CADRE_FORM_SAME, &cols);
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`a` is stored with 6 elements, its lengths say 4");
+    end_trip(&t);
+    BEGIN_TRIP(&t, corner, 1);
+    rows = 4;
+    give(&t, "rows", CADRE_FORM_SAME, &rows);
+    cadre_store_remove(store, "cols");
+    CU_ASSERT_STRING_EQUAL(failure(&t),
+                           "`a` is stored with 6 elements, its lengths say 4");
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(void, chain,
+           (int n, int m, const int x[n], const int a[n][m],
+            CADRE_OUT int y[m]))
+{
+    for (int i = 0; i < m; i++)
+        y[i] = x[n - 1] + a[n - 1][i];
+}
+
+static void lengths_are_worked_out_from_each_other(void)
+{
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "x", 2, ((int[]){10, 20}));
+    cadre_store_put_array(store, "a", 6, ((int[]){1, 2, 3, 4, 5, 6}));
+    begin_trip(&t,
+               "void chain(int n, int m, const int x[n], const int a[n][m], "
+               "CADRE_OUT int y[m])",
+               FUNCTION(chain), 1);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(cadre_output_length(t.table, 0, 0), 3);
+    CU_ASSERT_EQUAL(((const int *)output(&t, 0))[2], 26);
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(int, count_up, (int memory[1]))
+{
+    return ++memory[0];
+}
+
+static void what_a_task_changes_stays_and_comes_back(void)
+{
+    int *memory = NULL;
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "memory", 1, ((int[]){5}));
+    BEGIN_TRIP(&t, count_up, ROWS);
+    expect_trip(&t);
+    for (int row = 0; row < ROWS; row++) {
+        CU_ASSERT_EQUAL(((const int *)output(&t, 0))[row], 6 + row);
+        CU_ASSERT_EQUAL(((const int *)output(&t, 1))[row], 6 + row);
+    }
+    cadre_store_get_array(store, "memory", NULL, &memory);
+    CU_ASSERT_EQUAL(memory[0], 9);
+    end_trip(&t);
+    end();
+}
+
+/* Doubles what is there and appends x. */
+CADRE_TASK(void, grow, (struct cadre_store * kept, int x, int n, int memory[n]))
+{
+    for (int i = 0; i < n; i++)
+        memory[i] *= 2;
+    cadre_store_append(kept, "memory", x);
+}
+
+static void tasks_see_a_stored_array_grow(void)
+{
+    int x[3] = {1, 2, 3};
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "memory", 1, ((int[]){4}));
+    BEGIN_TRIP(&t, grow, 3);
+    give(&t, "x", CADRE_FORM_DENSE, x);
+    expect_trip(&t);
+    for (uint64_t row = 0, at = 0; row < 3; row++) {
+        CU_ASSERT_EQUAL(cadre_output_length(t.table, 0, row), row + 2);
+        CU_ASSERT_EQUAL(cadre_output_start(t.table, 0, row), at);
+        CU_ASSERT_EQUAL(((const int *)output(&t, 0))[at], 8 << row);
+        at += row + 2;
+        CU_ASSERT_EQUAL(((const int *)output(&t, 0))[at - 1], x[row]);
+    }
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(void, vanish, (struct cadre_store * kept, int memory[2]))
+{
+    memory[0] = 7;
+    cadre_store_remove(kept, "memory");
+}
+
+static void an_array_that_the_task_removes_comes_back_empty(void)
+{
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "memory", 2, ((int[]){5, 6}));
+    BEGIN_TRIP(&t, vanish, 2);
+    expect_trip(&t);
+    CU_ASSERT_STRING_EQUAL(t.failures[0], "");
+    CU_ASSERT_STRING_EQUAL(t.failures[1],
+                           "`memory` was neither given nor stored");
+    CU_ASSERT_EQUAL(cadre_output_length(t.table, 0, 0), 0);
+    CU_ASSERT_EQUAL(cadre_output_length(t.table, 0, 1), 0);
+    end_trip(&t);
+    end();
+}
+
+CADRE_TASK(const char *, iota,
+           (int first, int n, CADRE_OUT long y[n], CADRE_OUT char z[2]))
+{
+    for (int i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(y[i], 0);
+        y[i] = first + i;
+    }
+    z[0] = 'a';
+    z[1] = (char)('a' + n);
+    return "done";
+}
+
+static const char iota_text[] = "const char *iota(int first, int n, CADRE_OUT "
+                                "long y[n], CADRE_OUT char z[2])";
+
+static void an_array_to_fill_may_have_its_length_from_the_store(void)
+{
+    int first[3] = {1, 11, 21};
+    const long *y;
+    struct trip t;
+
+    begin();
+    cadre_store_put(store, "n", 2);
+    begin_trip(&t, iota_text, FUNCTION(iota), 3);
+    give(&t, "first", CADRE_FORM_DENSE, first);
+    expect_trip(&t);
+    y = output(&t, 1);
+    CU_ASSERT(y[0] == 1 && y[1] == 2 && y[2] == 11 && y[5] == 22);
+    CU_ASSERT_EQUAL(((const char *)output(&t, 2))[5], 'c');
+    CU_ASSERT_STRING_EQUAL(((char *const *)output(&t, 0))[2], "done");
+    cadre_table_free_strings(t.table);
+    end_trip(&t);
+
+    cadre_store_put(store, "n", INT32_MAX);
+    begin_trip(&t, "void iota(int first, int n, CADRE_OUT double y[n][n][99])",
+               FUNCTION(iota), 1);
+    give(&t, "first", CADRE_FORM_DENSE, first);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "parameter 3 `y`, row 0: more elements "
+                                        "than there can be");
+    end_trip(&t);
+    end();
+}
+
+static void rows_of_any_length_come_back_in_pieces(void)
+{
+    int x[ROWS] = {1, 2, 3, 4};
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "memory", 0, (int *)NULL);
+    BEGIN_TRIP(&t, grow, ROWS);
+    give(&t, "x", CADRE_FORM_DENSE, x);
+    t.flush_after = 3;
+    CU_ASSERT_EQUAL(run_trip(&t), CADRE_OK);
+    /* The last piece: row 3 alone. */
+    CU_ASSERT_EQUAL(cadre_outputs_unpack(t.table, 3, 1, t.returned.data,
+                                         t.returned.len, &t.error),
+                    CADRE_OK);
+    t.table->count = 1;
+    CU_ASSERT_EQUAL_FATAL(take_outputs(&t), CADRE_OK);
+    CU_ASSERT_EQUAL(cadre_output_length(t.table, 0, 0), 4);
+    CU_ASSERT_EQUAL(((const int *)output(&t, 0))[0], 8);
+    CU_ASSERT_EQUAL(((const int *)output(&t, 0))[3], 4);
+    end_trip(&t);
+    end();
+}
+
+static void damaged_lengths_in_outputs_are_refused(void)
+{
+    enum { HEAD = 8, COUNTS = 32 };
+    int x[2] = {1, 2};
+    struct trip t;
+
+    begin();
+    cadre_store_put_array(store, "memory", 0, (int *)NULL);
+    BEGIN_TRIP(&t, grow, 2);
+    give(&t, "x", CADRE_FORM_DENSE, x);
+    CU_ASSERT_EQUAL_FATAL(run_trip(&t), CADRE_OK);
+    CU_ASSERT_EQUAL(t.returned.data[HEAD], CADRE_FORM_COUNTED);
+    CU_ASSERT_EQUAL(t.returned.data[COUNTS], 1);
+    t.returned.data[COUNTS] = 2;
+    CU_ASSERT_EQUAL(take_outputs(&t), CADRE_EPROTO);
+    CU_ASSERT_EQUAL(cadre_outputs_unpack(t.table, 0, 2, t.returned.data,
+                                         t.returned.len, &t.error),
+                    CADRE_EPROTO);
+    t.returned.data[COUNTS] = 1;
+    t.returned.data[COUNTS + 7] = 0x80;
+    CU_ASSERT_EQUAL(take_outputs(&t), CADRE_EPROTO);
+    t.returned.data[COUNTS + 7] = 0;
+    t.returned.data[HEAD] = CADRE_FORM_DENSE;
+    CU_ASSERT_EQUAL(take_outputs(&t), CADRE_EPROTO);
+    CU_ASSERT_STRING_EQUAL(t.error.text,
+                           "outputs: parameter 4 `memory` has no lengths");
+    t.returned.data[HEAD] = CADRE_FORM_COUNTED;
+    CU_ASSERT_EQUAL(take_outputs(&t), CADRE_OK);
+    t.returned.data[COUNTS] = 2; /* as many in all, but not as learned */
+    t.returned.data[COUNTS + 8] = 1;
+    CU_ASSERT_EQUAL(cadre_outputs_unpack(t.table, 0, 2, t.returned.data,
+                                         t.returned.len, &t.error),
+                    CADRE_EPROTO);
+    end_trip(&t);
+    end();
+}
+
+static void room_for_an_unknown_length_cannot_be_wanted(void)
+{
+    int x[2] = {1, 2}, out[8];
+    struct trip t;
+
+    BEGIN_TRIP(&t, grow, 2);
+    give(&t, "x", CADRE_FORM_DENSE, x);
+    t.table->outputs[0] = (struct cadre_view){CADRE_FORM_DENSE, out};
+    CU_ASSERT_EQUAL(run_trip(&t), CADRE_ETYPE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t.error.text,
+                                  "`memory` has its length from the workers' "
+                                  "store"));
+    end_trip(&t);
+}
+
+static void a_given_array_needs_its_length_given(void)
+{
+    double x[2] = {1, 2};
+    struct trip t;
+
+    BEGIN_TRIP(&t, total, 1);
+    give(&t, "x", CADRE_FORM_SAME, x);
+    CU_ASSERT_EQUAL(run_trip(&t), CADRE_EINVAL);
+    CU_ASSERT_STRING_EQUAL(t.error.text,
+                           "parameter 2 `x` has its length in parameter 1 `n`, "
+                           "which has no value");
+    end_trip(&t);
+}
+
+/* --- objects and the store itself ----------------------------------------- */
+
+CADRE_TASK(int, visit,
+           (struct thing * thing, void *handle, struct cadre_store *kept,
+            int i))
+{
+    int visits = 0;
+
+    cadre_store_get(kept, "visits", &visits);
+    cadre_store_put(kept, "visits", visits + 1);
+    return thing->name[0] + *(int *)handle + i;
+}
+
+static void objects_and_the_store_are_passed_by_name(void)
+{
+    struct thing thing = {"A"};
+    int handle = 100, i[2] = {1, 2}, visits = 0;
+    struct trip t;
+
+    begin();
+    BEGIN_TRIP(&t, visit, 2);
+    give(&t, "i", CADRE_FORM_DENSE, i);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`thing`, an object, is not stored");
+    cadre_store_put(store, "thing", 1);
+    CU_ASSERT_STRING_EQUAL(failure(&t), "`thing` is stored as int32_t, visit "
+                                        "takes an object");
+    cadre_store_put_object(store, "thing", &thing, NULL);
+    cadre_store_put_object(store, "handle", &handle, NULL);
+    expect_trip(&t);
+    CU_ASSERT_EQUAL(((const int *)output(&t, 0))[1], 'A' + 102);
+    cadre_store_get(store, "visits", &visits);
+    CU_ASSERT_EQUAL(visits, 2);
+    end_trip(&t);
+    end();
+}
+
+static void without_memory_rows_with_a_store_fail_cleanly(void)
+{
+    int x[3] = {1, 2, 3};
+    cadre_err err = CADRE_ENOMEM;
+    struct trip t;
+    unsigned n;
+
+    for (n = 1; err != CADRE_OK; n++) {
+        begin();
+        cadre_store_put_array(store, "memory", 400, (int *)NULL);
+        BEGIN_TRIP(&t, grow, 3);
+        give(&t, "x", CADRE_FORM_DENSE, x);
+        alloc_fail_at(n);
+        if ((err = run_trip(&t)) == CADRE_OK)
+            err = take_outputs(&t);
+        /* grow() itself has no way to say so */
+        if (alloc_has_failed() && err == CADRE_OK)
+            err = CADRE_ENOMEM;
+        CU_ASSERT(err == CADRE_OK || err == CADRE_ENOMEM);
+        end_trip(&t);
+        end();
+    }
+    CU_ASSERT(n > 8);
+}
+
+/* --- the caller's values ---------------------------------------------------
+ */
+
+/* What is wrong with `values` for `prototype`; "": nothing. */
+static const char *complaint(const char *prototype, struct cadre_values values,
+                             bool has_store)
+{
+    static struct cadre_error error;
+    const struct cadre_value *by_param[CADRE_PARAMS_MAX];
+    struct cadre_function fn = {.err = CADRE_OK};
+    uint64_t length;
+    cadre_err err;
+
+    error.text[0] = '\0';
+    CU_ASSERT_EQUAL_FATAL(cadre_proto_parse(prototype, &fn.proto, &error),
+                          CADRE_OK);
+    err = cadre_values_bind(&fn, values, has_store, by_param, &error);
+    for (int i = 0; i < fn.proto->nparams && err == CADRE_OK; i++)
+        if (fn.proto->params[i].kind == CADRE_PARAM_ARRAY &&
+            by_param[i] != NULL)
+            err = cadre_values_length(fn.proto, i, by_param, &length, &error);
+    CU_ASSERT(err == CADRE_OK || err == CADRE_ETYPE);
+    cadre_proto_destroy(fn.proto);
+    return error.text;
+}
+
+static void a_value_may_be_missing_where_there_is_a_store(void)
+{
+    static const char text[] = "long calc(long i, long j, long k)";
+    static const char array[] = "double total(size_t n, const double x[n])";
+    double x[2] = {1, 2};
+
+    CU_ASSERT_STRING_EQUAL(
+        complaint(text, CADRE_VALUES(2L, CADRE_ARG("k", 5L)), true), "");
+    CU_ASSERT_STRING_EQUAL(complaint(text, CADRE_NO_VALUES, true), "");
+    CU_ASSERT_STRING_EQUAL(complaint(text, CADRE_VALUES(2L, 3L), false),
+                           "parameter `k` of calc has no value");
+    CU_ASSERT_STRING_EQUAL(
+        complaint(text, CADRE_VALUES(2L, CADRE_ARG("m", 5L)), true),
+        "calc has no parameter called `m`: it is 'long calc(long i, long j, "
+        "long k)'");
+    CU_ASSERT_STRING_EQUAL(
+        complaint(array, CADRE_VALUES(CADRE_ARG("x", x)), true),
+        "the array `x` is given, so its length `n` must be too");
+    CU_ASSERT_STRING_EQUAL(complaint(array, CADRE_VALUES(2, x), true), "");
+}
+
 static void only_where_there_is_a_store_is_it_passed(void)
 {
     struct cadre_function fn = {.err = CADRE_OK};
@@ -632,6 +1327,26 @@ int main(void)
         CHECK(damaged_values_are_refused),
         CHECK(an_init_function_takes_what_the_worker_has),
         CHECK(an_init_function_is_a_task_with_a_record),
+        CHECK(stored_names_fill_what_was_left_out_and_given_ones_win),
+        CHECK(stored_numbers_are_converted_and_strings_lent),
+        CHECK(what_is_missing_or_does_not_fit_fails_the_task_and_is_named),
+        CHECK(without_a_store_the_task_fails_too),
+        CHECK(one_failed_row_leaves_the_others),
+        CHECK(a_stored_array_is_passed_in_place),
+        CHECK(the_length_of_a_stored_array_must_be_right),
+        CHECK(one_length_of_a_stored_table_is_worked_out),
+        CHECK(lengths_are_worked_out_from_each_other),
+        CHECK(what_a_task_changes_stays_and_comes_back),
+        CHECK(tasks_see_a_stored_array_grow),
+        CHECK(an_array_that_the_task_removes_comes_back_empty),
+        CHECK(an_array_to_fill_may_have_its_length_from_the_store),
+        CHECK(rows_of_any_length_come_back_in_pieces),
+        CHECK(damaged_lengths_in_outputs_are_refused),
+        CHECK(room_for_an_unknown_length_cannot_be_wanted),
+        CHECK(a_given_array_needs_its_length_given),
+        CHECK(objects_and_the_store_are_passed_by_name),
+        CHECK(without_memory_rows_with_a_store_fail_cleanly),
+        CHECK(a_value_may_be_missing_where_there_is_a_store),
         CHECK(only_where_there_is_a_store_is_it_passed),
         {NULL, NULL}};
 
