@@ -161,6 +161,11 @@ void cadre_rows_destroy(struct cadre_rows *rows);
 cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
                           size_t len, struct cadre_error *error);
 
+/* The same for rows that are given nothing: of an init function, or of tasks
+ * that take all from the store. CADRE_ENOMEM. */
+cadre_err cadre_rows_load_nothing(struct cadre_rows *rows, uint64_t count,
+                                  struct cadre_error *error);
+
 /* Step to the next row; false after the last. After it returned true, args() is
  * what cadre_call_invoke() takes and result() is where the result goes (NULL
  * for void; for a string a `char *` variable, which the caller of store() has

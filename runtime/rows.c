@@ -364,36 +364,66 @@ static cadre_err load_results(struct load *load)
     return CADRE_OK;
 }
 
+/* Start on the batch whose columns are read. */
+static cadre_err load_columns(struct load *load)
+{
+    struct cadre_rows *rows = load->rows;
+    const struct cadre_param *params = rows->proto->params;
+    int nparams = rows->proto->nparams;
+    cadre_err err;
+
+    for (int i = 0; i < nparams; i++)
+        if ((err = check_column(load, i)) != CADRE_OK ||
+            (err = load_value(load, i)) != CADRE_OK)
+            return err;
+    for (int i = 0; i < nparams; i++) /* now that all lengths are known */
+        if (params[i].kind == CADRE_PARAM_ARRAY &&
+            (err = load_array(load, i)) != CADRE_OK)
+            return err;
+    if ((err = load_results(load)) != CADRE_OK)
+        return err;
+    rows->count = load->count;
+    return CADRE_OK;
+}
+
+/* Forget the last batch. */
+static void unload(struct cadre_rows *rows)
+{
+    rows->count = rows->begun = rows->stored = rows->flushed = 0;
+    rows->ncursors = rows->nsteps = rows->nfills = 0;
+    rows->strings.len = 0;
+}
+
 cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
                           size_t len, struct cadre_error *error)
 {
-    const struct cadre_param *params = rows->proto->params;
-    int nparams = rows->proto->nparams;
     struct load load;
     cadre_err err;
 
     assert((uintptr_t)args % CADRE_FRAME_ALIGN == 0);
-    rows->count = rows->begun = rows->stored = rows->flushed = 0;
-    rows->ncursors = rows->nsteps = rows->nfills = 0;
-    rows->strings.len = 0;
+    unload(rows);
     load.rows = rows;
     load.count = count;
     load.error = error;
-    if ((err = cadre_columns_read(args, len, load.columns, nparams, error)) !=
-        CADRE_OK)
+    if ((err = cadre_columns_read(args, len, load.columns, rows->proto->nparams,
+                                  error)) != CADRE_OK)
         return cadre_error_prefix(error, err, "arguments: ");
-    for (int i = 0; i < nparams; i++)
-        if ((err = check_column(&load, i)) != CADRE_OK ||
-            (err = load_value(&load, i)) != CADRE_OK)
-            return err;
-    for (int i = 0; i < nparams; i++) /* now that all lengths are known */
-        if (params[i].kind == CADRE_PARAM_ARRAY &&
-            (err = load_array(&load, i)) != CADRE_OK)
-            return err;
-    if ((err = load_results(&load)) != CADRE_OK)
-        return err;
-    rows->count = count;
-    return CADRE_OK;
+    return load_columns(&load);
+}
+
+cadre_err cadre_rows_load_nothing(struct cadre_rows *rows, uint64_t count,
+                                  struct cadre_error *error)
+{
+    struct load load;
+
+    unload(rows);
+    load.rows = rows;
+    load.count = count;
+    load.error = error;
+    for (int i = 0; i < rows->proto->nparams; i++)
+        load.columns[i] = (struct cadre_column){
+            .form = CADRE_FORM_ABSENT, .type = rows->proto->params[i].type};
+    return load_columns(&load);
 }
 
 /* Elements of one row, as bytes. */

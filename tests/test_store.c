@@ -762,6 +762,24 @@ CADRE_TASK(double, mixed, (float x, signed char n, const char *text))
     return (double)x + n + (text != NULL ? (double)strlen(text) : 100);
 }
 
+static void an_init_function_is_run_with_nothing_given(void)
+{
+    struct trip t;
+    long k = 0;
+
+    begin();
+    BEGIN_TRIP(&t, setup, 1);
+    CU_ASSERT_EQUAL_FATAL(cadre_rows_load_nothing(t.rows, 1, &t.error),
+                          CADRE_OK);
+    CU_ASSERT_TRUE_FATAL(cadre_rows_next(t.rows));
+    CU_ASSERT_EQUAL(run_row(&t, 0), CADRE_OK);
+    CU_ASSERT_FALSE(cadre_rows_next(t.rows));
+    CU_ASSERT_EQUAL(cadre_store_get(store, "k", &k), CADRE_OK);
+    CU_ASSERT_EQUAL(k, 3);
+    end_trip(&t);
+    end();
+}
+
 static void stored_numbers_are_converted_and_strings_lent(void)
 {
     struct trip t;
@@ -1328,6 +1346,7 @@ int main(void)
         CHECK(an_init_function_takes_what_the_worker_has),
         CHECK(an_init_function_is_a_task_with_a_record),
         CHECK(stored_names_fill_what_was_left_out_and_given_ones_win),
+        CHECK(an_init_function_is_run_with_nothing_given),
         CHECK(stored_numbers_are_converted_and_strings_lent),
         CHECK(what_is_missing_or_does_not_fit_fails_the_task_and_is_named),
         CHECK(without_a_store_the_task_fails_too),
