@@ -22,7 +22,7 @@ cadre_err cadre_executor_create(const struct cadre_executor_options *options,
         "executor",
         &(struct cadre_staffing){COMMON(o), .teams = 1, .ranks = o->cores,
                                  .option = "cores", .ranks_option = "cores",
-                                 .has_all_ranks = true},
+                                 .has_all_ranks = true, .has_store = true},
         (struct cadre_object **)executor);
 }
 
@@ -44,7 +44,7 @@ cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
         &(struct cadre_staffing){
             COMMON(o), .teams = o->max_workers, .ranks = o->cores_per_worker,
             .option = "max_workers", .ranks_option = "cores_per_worker",
-            .has_all_ranks = true},
+            .has_all_ranks = true, .has_store = true},
         (struct cadre_object **)executor);
 }
 
@@ -71,7 +71,7 @@ cadre_pool_executor_create(const struct cadre_pool_executor_options *options,
     return cadre_object_create(
         "pool executor",
         &(struct cadre_staffing){COMMON(o), .teams = o->max_workers,
-                                 .option = "max_workers"},
+                                 .option = "max_workers", .has_store = true},
         (struct cadre_object **)executor);
 }
 

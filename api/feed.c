@@ -304,6 +304,13 @@ static cadre_err add_row(struct cadre_row *r, struct cadre_values values)
     struct cadre_value room[2 * CADRE_PARAMS_MAX];
     cadre_err err;
 
+    for (size_t i = 0; i < values.count; i++) {
+        if (values.list[i].is_future)
+            return cadre_error_set(&r->error, CADRE_ETYPE,
+                                   "value %zu is a future: take its result "
+                                   "first, or submit the item as a task",
+                                   i + 1);
+    }
     if (r->same.count > 0)
         err = bind(r, values, room, by_param);
     else

@@ -1,160 +1,126 @@
-/* future.c - single tasks.
+/* future.c - what becomes of a task: its outcome, and who is told.
  *
- * A future is the job itself: what the farm queues, with the arguments packed
- * behind it. A task that waits costs this struct and its scheduler entry.
- *
- * The arguments lie in slots, one for each parameter in order: a scalar's
- * value, or a pointer into the bytes behind the slots.
+ * When it has ended, under the lock: those who watch it see it at once; tasks
+ * that need it, and callbacks, come later, when the engine is not in the middle
+ * of something (finish()), so that a chain of any length needs no recursion.
  */
-#include "internal.h"
+#include "future.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cadre_future {
-    struct cadre_job job;        /* first: the farm knows only this */
-    struct cadre_engine *engine; /* NULL: it never was submitted */
-    void *outcome; /* outputs as they came, or the text of the error */
-    size_t outcome_len;
-    int32_t err;
-    _Atomic bool is_done; /* set last, under the lock; from then on the future
-                             needs neither, and outlives the engine */
-    bool is_let_go;       /* nobody holds it: freed when it is done */
-    _Alignas(16) unsigned char args[];
-};
+/* What cadre_submit() returns where not even a future could be had. */
+static struct cadre_future no_memory = {
+    .err = CADRE_ENOMEM, .refs = 1, .state = CADRE_FUTURE_FAILED};
 
-static_assert(sizeof(struct cadre_future) <= 56 + 8,
-              "a queued task must stay small");
-
-static const size_t ALIGN = 16;
-
-static size_t padded(size_t bytes)
+bool cadre_future_has_ended(const struct cadre_future *future)
 {
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return future->state >= CADRE_FUTURE_DONE;
 }
 
-static size_t slot_size(const struct cadre_param *p)
-{
-    size_t size =
-        p->kind == CADRE_PARAM_SCALAR ? cadre_param_size(p) : sizeof(void *);
+/* --- life
+ * ---------------------------------------------------------------------
+ */
 
-    return cadre_param_is_sent(p) ? (size + 7) / 8 * 8 : 0;
+/* Forget what is known of how it went. */
+static void drop_outcome(struct cadre_future *f)
+{
+    free(f->err == CADRE_OK ? (void *)f->outcome : (void *)f->mishap);
+    f->outcome = NULL;
+    f->err = CADRE_OK;
+    for (int i = 1; f->more != NULL && i < f->more->ranks; i++) {
+        free(f->more->rest[i - 1]);
+        f->more->rest[i - 1] = NULL;
+    }
 }
 
 static void destroy(struct cadre_future *f)
 {
-    free(f->outcome);
+    drop_outcome(f);
+    if (f->more != NULL) {
+        cadre_needs_drop(f);
+        free(f->more->reason);
+        free(f->more->needs);
+        free(f->more->rest);
+    }
+    free(f->more);
     free(f);
 }
 
-/* --- the arguments -----------------------------------------------------------
- */
-
-/* Bytes of one argument behind the slots. */
-static cadre_err extra_bytes(const struct cadre_proto *proto, int i,
-                             const struct cadre_value *const *by_param,
-                             size_t *bytes, struct cadre_error *error)
+struct cadre_future *cadre_future_ref(struct cadre_future *future)
 {
-    const struct cadre_param *p = &proto->params[i];
-    uint64_t length = 0;
-    cadre_err err = CADRE_OK;
+    future->refs++;
+    return future;
+}
 
-    *bytes = 0;
-    if (by_param[i] == NULL)
+void cadre_future_unref(struct cadre_future *future)
+{
+    if (future != &no_memory && --future->refs == 0)
+        destroy(future);
+}
+
+void cadre_future_free(struct cadre_future *future)
+{
+    if (future != NULL)
+        cadre_future_unref(future);
+}
+
+cadre_err cadre_future_need_more(struct cadre_future *future)
+{
+    struct cadre_future_more *more;
+
+    if (future->more != NULL)
         return CADRE_OK;
-    if (p->kind == CADRE_PARAM_STRING && by_param[i]->string != NULL)
-        *bytes = strlen(by_param[i]->string) + 1;
-    if (p->kind == CADRE_PARAM_ARRAY) {
-        err = cadre_values_length(proto, i, by_param, &length, error);
-        *bytes = length * cadre_param_size(p);
-    }
-    return err;
-}
-
-/* Room for the future with its arguments: `*slots` bytes of slots first. */
-static cadre_err measure(const struct cadre_proto *proto,
-                         const struct cadre_value *const *by_param,
-                         size_t *slots, size_t *total,
-                         struct cadre_error *error)
-{
-    size_t extra = 0, bytes;
-    cadre_err err = CADRE_OK;
-
-    *slots = 0;
-    for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
-        *slots += slot_size(&proto->params[i]);
-        err = extra_bytes(proto, i, by_param, &bytes, error);
-        extra += bytes > 0 ? padded(bytes) : 0;
-    }
-    *total = extra > 0 ? padded(*slots) + extra : *slots;
-    return err;
-}
-
-static cadre_err put_args(struct cadre_future *f,
-                          const struct cadre_value *const *by_param,
-                          size_t slots, struct cadre_error *error)
-{
-    const struct cadre_proto *proto = f->job.function->proto;
-    unsigned char *slot = f->args, *extra = f->args + padded(slots);
-    cadre_err err = CADRE_OK;
-
-    for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
-        const struct cadre_param *p = &proto->params[i];
-        size_t bytes;
-
-        if (slot_size(p) == 0)
-            continue;
-        if (p->kind == CADRE_PARAM_SCALAR) {
-            err = cadre_value_convert(by_param[i], p, slot, error);
-        } else {
-            void *copy = NULL;
-
-            extra_bytes(proto, i, by_param, &bytes, NULL);
-            if (bytes > 0) {
-                copy = memcpy(extra, by_param[i]->pointer, bytes);
-                extra += padded(bytes);
-            }
-            memcpy(slot, &copy, sizeof copy);
-        }
-        slot += slot_size(p);
-    }
-    return err;
-}
-
-/* The future's arguments as a table of one row, measured. */
-static cadre_err table_of(const struct cadre_future *f,
-                          struct cadre_table **table, struct cadre_error *error)
-{
-    const struct cadre_proto *proto = f->job.function->proto;
-    struct cadre_table *t = cadre_table_new(proto);
-    const unsigned char *slot = f->args;
-    cadre_err err;
-
-    if (t == NULL)
-        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    t->count = 1;
-    for (int i = 0; i < proto->nparams; i++) {
-        const struct cadre_param *p = &proto->params[i];
-
-        if (slot_size(p) == 0)
-            continue;
-        t->args[i] = (struct cadre_view){.form = p->kind == CADRE_PARAM_SCALAR
-                                                     ? CADRE_FORM_DENSE
-                                                     : CADRE_FORM_POINTERS,
-                                         .data = slot};
-        slot += slot_size(p);
-    }
-    if ((err = cadre_table_measure(t, error)) != CADRE_OK) {
-        cadre_table_free(t);
-        return err;
-    }
-    *table = t;
+    if ((more = calloc(1, sizeof *more)) == NULL)
+        return CADRE_ENOMEM;
+    more->future = future;
+    more->last_dependent = &more->dependents;
+    more->last_callback = &more->callbacks;
+    more->ranks = 1;
+    future->more = more;
     return CADRE_OK;
 }
 
+struct cadre_mishap *cadre_mishap_create(int kind, int rank, const char *host,
+                                         const char *text)
+{
+    size_t len = strlen(text) + 1;
+    struct cadre_mishap *m = malloc(sizeof *m + len + strlen(host) + 1);
+
+    if (m == NULL)
+        return NULL;
+    m->kind = kind;
+    m->rank = rank;
+    m->host = strcpy(m->text + len, host);
+    memcpy(m->text, text, len);
+    return m;
+}
+
+struct cadre_future *cadre_future_failed(cadre_err err,
+                                         const struct cadre_error *error)
+{
+    struct cadre_future *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return &no_memory;
+    f->refs = 1;
+    f->err = (int16_t)err;
+    f->mishap = cadre_mishap_create(0, -1, "", error->text);
+    f->state = CADRE_FUTURE_FAILED;
+    return f;
+}
+
+const char *cadre_future_text(const struct cadre_future *future)
+{
+    if (future->err == CADRE_OK)
+        return "";
+    return future->mishap != NULL ? future->mishap->text
+                                  : cadre_strerror((cadre_err)future->err);
+}
+
 /* --- a future as the farm sees it
- * --------------------------------------------- */
+ * ---------------------------------------------
+ */
 
 static struct cadre_future *future_of(struct cadre_job *job)
 {
@@ -169,7 +135,7 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
 
     (void)first;
     (void)count;
-    if ((err = table_of(future_of(job), &t, NULL)) != CADRE_OK)
+    if ((err = cadre_future_table(future_of(job), &t, NULL)) != CADRE_OK)
         return err;
     err = cadre_args_pack(t, 0, 1, buffer);
     cadre_table_free(t);
@@ -182,211 +148,403 @@ static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
                         struct cadre_error *error)
 {
     struct cadre_future *f = future_of(job);
+    struct cadre_outcome *outcome, **at;
 
-    (void)rank;
     (void)first;
     (void)count;
-    if (f->is_let_go || len == 0)
+    if (f->refs == 1 || len == 0) /* nobody but the farm has it */
         return CADRE_OK;
-    if ((f->outcome = malloc(len)) == NULL)
+    assert(rank == 0 || (f->more != NULL && rank < f->more->ranks));
+    if ((outcome = malloc(sizeof *outcome + len)) == NULL)
         return cadre_error_set(error, CADRE_ENOMEM,
                                "out of memory for the result");
-    memcpy(f->outcome, outputs, len);
-    f->outcome_len = len;
+    outcome->len = len;
+    memcpy(outcome->outputs, outputs, len);
+    at = rank == 0 ? &f->outcome : &f->more->rest[rank - 1];
+    free(*at);
+    *at = outcome;
     return CADRE_OK;
 }
 
+/* Where the task could not run for a reason of its own, the farm knows only
+ * that it was dropped. */
 static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
 {
     struct cadre_future *f = future_of(job);
 
-    free(f->outcome);
-    f->outcome = strdup(fault->text);
-    f->outcome_len = 0;
-    f->err = (int32_t)fault->err;
+    drop_outcome(f);
+    if (f->more != NULL && f->more->broken != CADRE_OK) {
+        f->mishap = f->more->reason;
+        f->more->reason = NULL;
+        f->err = (int16_t)f->more->broken;
+        return;
+    }
+    f->mishap =
+        cadre_mishap_create(fault->kind, fault->rank, fault->host, fault->text);
+    f->err = (int16_t)fault->err;
 }
+
+static void on_started(struct cadre_job *job, uint64_t first, uint64_t count)
+{
+    (void)first;
+    (void)count;
+    future_of(job)->state = CADRE_FUTURE_RUNNING;
+}
+
+static void on_again(struct cadre_job *job, uint64_t first, uint64_t count)
+{
+    (void)first;
+    (void)count;
+    drop_outcome(future_of(job));
+    future_of(job)->state = CADRE_FUTURE_PENDING;
+}
+
+static void finish(struct cadre_later *later);
 
 static void on_done(struct cadre_job *job)
 {
     struct cadre_future *f = future_of(job);
+    enum cadre_future_state state = CADRE_FUTURE_DONE;
 
-    if (f->is_let_go)
-        destroy(f);
-    else
-        f->is_done = true;
-}
-
-static const struct cadre_job_ops future_ops = {
-    .pack = pack, .unpack = unpack, .failed = on_failed, .done = on_done};
-
-/* --- submit
- * -------------------------------------------------------------------- */
-
-/* What cadre_submit() returns where not even a future could be had. */
-static struct cadre_future no_memory = {.err = CADRE_ENOMEM, .is_done = true};
-
-/* A future that has failed already. */
-static struct cadre_future *failed_future(cadre_err err,
-                                          const struct cadre_error *error)
-{
-    struct cadre_future *f = calloc(1, sizeof *f);
-
-    if (f == NULL)
-        return &no_memory;
-    f->err = (int32_t)err;
-    f->is_done = true;
-    f->outcome = strdup(error->text);
-    return f;
-}
-
-static cadre_err create(struct cadre_invocation call,
-                        struct cadre_future **future, struct cadre_error *error)
-{
-    const struct cadre_value *by_param[CADRE_PARAMS_MAX];
-    struct cadre_future *f;
-    size_t slots, total;
-    cadre_err err;
-
-    if ((err = cadre_function_check(call.function, false, error)) != CADRE_OK ||
-        (err = cadre_values_bind(call.function, call.values, false, by_param,
-                                 error)) != CADRE_OK ||
-        (err = measure(call.function->proto, by_param, &slots, &total,
-                       error)) != CADRE_OK)
-        return err;
-    if ((f = malloc(sizeof *f + total)) == NULL)
-        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    *f = (struct cadre_future){
-        .job = {.ops = &future_ops, .function = call.function}};
-    if ((err = put_args(f, by_param, slots, error)) != CADRE_OK) {
-        destroy(f);
-        return err;
+    if (f->err != CADRE_OK)
+        state = f->err == CADRE_ECANCELLED ? CADRE_FUTURE_CANCELLED
+                                           : CADRE_FUTURE_FAILED;
+    if (f->more != NULL)
+        cadre_needs_drop(f);
+    f->state = (uint8_t)state;
+    if (f->more != NULL)
+        cadre_watchers_tell(f);
+    if (f->more != NULL &&
+        (f->more->dependents != NULL || f->more->has_callbacks)) {
+        if (f->more->has_callbacks)
+            cadre_farm_hold(f->farm);
+        cadre_future_ref(f);
+        f->more->later.run = finish;
+        cadre_engine_later(f->engine, &f->more->later);
     }
-    *future = f;
+    cadre_future_unref(f);
+}
+
+const struct cadre_job_ops cadre_future_ops = {.pack = pack,
+                                               .unpack = unpack,
+                                               .failed = on_failed,
+                                               .started = on_started,
+                                               .again = on_again,
+                                               .done = on_done};
+
+/* --- callbacks
+ * ----------------------------------------------------------------
+ */
+
+/* Callbacks that this thread is running, the innermost first. */
+struct running {
+    struct running *outer;
+    struct cadre_farm *farm; /* is held for them; NULL: not any more */
+};
+
+static _Thread_local struct running *innermost;
+
+void cadre_futures_leave(struct cadre_farm *farm)
+{
+    for (struct running *r = innermost; r != NULL; r = r->outer) {
+        if (r->farm != farm)
+            continue;
+        cadre_engine_lock(cadre_farm_engine(farm));
+        cadre_farm_unhold(farm);
+        cadre_engine_unlock(cadre_farm_engine(farm));
+        r->farm = NULL;
+    }
+}
+
+/* The lock is let go for each. More may be added meanwhile. */
+static void run_callbacks(struct cadre_future *f)
+{
+    struct running running = {.outer = innermost, .farm = f->farm};
+    struct cadre_engine *e = f->engine;
+    struct cadre_callback *c;
+
+    innermost = &running;
+    while ((c = f->more->callbacks) != NULL) {
+        if ((f->more->callbacks = c->next) == NULL)
+            f->more->last_callback = &f->more->callbacks;
+        cadre_engine_unlock(e);
+        c->fn(f, c->user);
+        free(c);
+        cadre_engine_lock(e);
+    }
+    innermost = running.outer;
+    f->more->has_callbacks = false;
+    if (running.farm != NULL)
+        cadre_farm_unhold(running.farm);
+    cadre_future_unref(f); /* theirs */
+    cadre_engine_wake(e);
+}
+
+/* The task has ended: let those go on that need it, then run the callbacks. */
+static void finish(struct cadre_later *later)
+{
+    struct cadre_future *f =
+        ((struct cadre_future_more *)later)->future; /* its first member */
+    struct cadre_need *need;
+
+    while ((need = f->more->dependents) != NULL) {
+        f->more->dependents = need->next;
+        cadre_need_ended(need);
+    }
+    if (f->more->has_callbacks)
+        run_callbacks(f);
+    cadre_future_unref(f);
+}
+
+/* Add `c` unless all callbacks have run. Under the lock. */
+static cadre_err add_callback(struct cadre_future *f, struct cadre_callback *c)
+{
+    cadre_err err = cadre_future_need_more(f);
+
+    if (err != CADRE_OK)
+        return err;
+    if (!f->more->has_callbacks)
+        cadre_future_ref(f);
+    f->more->has_callbacks = true;
+    *f->more->last_callback = c;
+    f->more->last_callback = &c->next;
     return CADRE_OK;
 }
 
-struct cadre_future *cadre_object_submit(struct cadre_object *object,
-                                         struct cadre_invocation call)
+/* Have all callbacks run, so that one more is run at once? */
+static bool is_over(const struct cadre_future *f)
 {
-    struct cadre_error error = {""};
-    struct cadre_future *f = NULL;
-    struct cadre_table *t;
-    uint64_t bytes;
-    cadre_err err;
+    return cadre_future_has_ended(f) &&
+           (f->more == NULL || !f->more->has_callbacks);
+}
 
-    if (object == NULL)
-        return failed_future(
-            cadre_error_set(&error, CADRE_EINVAL, "submit: the object is NULL"),
-            &error);
-    if ((err = create(call, &f, &error)) != CADRE_OK)
-        return failed_future(err, &error);
-    if ((err = table_of(f, &t, &error)) == CADRE_OK) {
-        bytes = t->row_bytes != NULL ? t->row_bytes[1] : t->bytes_per_row;
-        cadre_table_free(t);
-        f->engine = cadre_farm_engine(object->farm);
-        cadre_engine_lock(f->engine);
-        err = cadre_farm_submit(
-            object->farm, &f->job,
-            &(struct cadre_submission){.count = 1, .bytes_per_task = bytes},
-            &error);
-        cadre_engine_unlock(f->engine);
+cadre_err cadre_future_add_done_callback(struct cadre_future *future,
+                                         cadre_done_fn fn, void *user)
+{
+    struct cadre_error error = {"out of memory"};
+    struct cadre_callback *c = NULL;
+    cadre_err err = CADRE_OK;
+    bool is_late = true;
+
+    if (fn == NULL)
+        return cadre_error_publish(
+            &(struct cadre_error){"the callback is a null pointer"},
+            CADRE_EINVAL);
+    if (!is_over(future)) {
+        if ((c = malloc(sizeof *c)) == NULL)
+            return cadre_error_publish(&error, CADRE_ENOMEM);
+        *c = (struct cadre_callback){.fn = fn, .user = user};
+        cadre_engine_lock(future->engine);
+        if (!(is_late = is_over(future)))
+            err = add_callback(future, c);
+        cadre_engine_unlock(future->engine);
     }
-    if (err == CADRE_OK)
-        return f;
-    destroy(f);
-    return failed_future(err, &error);
+    if (is_late || err != CADRE_OK)
+        free(c);
+    if (err != CADRE_OK)
+        return cadre_error_publish(&error, err);
+    if (is_late)
+        fn(future, user);
+    return CADRE_OK;
 }
 
-/* --- the outcome
- * ---------------------------------------------------------------- */
+/* --- waiting
+ * --------------------------------------------------------------------
+ */
 
-static bool is_done(void *arg)
-{
-    return ((const struct cadre_future *)arg)->is_done;
-}
-
-static bool wait(struct cadre_future *f, uint64_t deadline_ns)
-{
-    bool done;
-
-    if (f->is_done)
-        return true;
-    cadre_engine_lock(f->engine);
-    done = cadre_engine_wait(f->engine, is_done, f, deadline_ns);
-    cadre_engine_unlock(f->engine);
-    return done;
-}
-
-cadre_err cadre_future_wait(struct cadre_future *future, double timeout_ms)
+bool cadre_await(struct cadre_engine *engine, bool (*done)(void *arg),
+                 void *arg, double timeout_ms)
 {
     uint64_t deadline = UINT64_MAX;
+    bool is_done;
 
     if (timeout_ms >= 0 && timeout_ms < 1e12) /* else: for ever */
         deadline = cadre_now_ns() + (uint64_t)(timeout_ms * 1e6);
-    if (timeout_ms == 0 && !future->is_done) {
-        cadre_engine_lock(future->engine);
-        cadre_engine_poll(future->engine);
-        cadre_engine_unlock(future->engine);
-    }
-    if (wait(future, deadline) || cadre_future_done(future))
+    cadre_engine_lock(engine);
+    if (timeout_ms == 0)
+        cadre_engine_poll(engine);
+    is_done = cadre_engine_wait(engine, done, arg, deadline);
+    cadre_engine_unlock(engine);
+    return is_done;
+}
+
+static bool is_done(void *arg)
+{
+    return cadre_future_has_ended(arg);
+}
+
+static cadre_err await(struct cadre_future *f, double timeout_ms)
+{
+    if (cadre_future_has_ended(f) ||
+        cadre_await(f->engine, is_done, f, timeout_ms))
         return CADRE_OK;
     return cadre_error_publish(
         &(struct cadre_error){"the task has not ended in time"},
         CADRE_ETIMEOUT);
 }
 
-bool cadre_future_done(struct cadre_future *future)
+cadre_err cadre_future_wait(struct cadre_future *future, double timeout_ms)
 {
-    return future->is_done;
+    return await(future, timeout_ms);
 }
 
-static cadre_err take_outputs(struct cadre_future *f,
-                              const struct cadre_outputs *into,
-                              struct cadre_error *error)
+bool cadre_future_done(struct cadre_future *future)
 {
+    return cadre_future_has_ended(future);
+}
+
+enum cadre_future_state cadre_future_state(struct cadre_future *future)
+{
+    enum cadre_future_state state = (enum cadre_future_state)future->state;
+
+    if (state != CADRE_FUTURE_RUNNING)
+        return state;
+    cadre_engine_lock(future->engine); /* sent, but begun? */
+    state = (enum cadre_future_state)future->state;
+    if (state == CADRE_FUTURE_RUNNING &&
+        !cadre_farm_has_begun(future->farm, &future->job))
+        state = CADRE_FUTURE_PENDING;
+    cadre_engine_unlock(future->engine);
+    return state;
+}
+
+bool cadre_future_cancel(struct cadre_future *future)
+{
+    bool was_running;
+
+    if (cadre_future_has_ended(future))
+        return false;
+    cadre_engine_lock(future->engine);
+    was_running = future->state != CADRE_FUTURE_PENDING;
+    if (!was_running) {
+        cadre_future_ref(future);
+        cadre_farm_cancel(future->farm, &future->job);
+        cadre_engine_run_later(future->engine);
+        cadre_engine_wake(future->engine);
+    }
+    cadre_engine_unlock(future->engine);
+    if (was_running)
+        return false;
+    was_running = future->state != CADRE_FUTURE_CANCELLED;
+    cadre_future_unref(future);
+    return !was_running;
+}
+
+/* --- the outcome
+ * ----------------------------------------------------------------
+ */
+
+/* What is free of the room. */
+static void free_room(const struct cadre_room *room, struct cadre_output *list)
+{
+    for (size_t i = 0; i < room->into.count; i++) {
+        struct cadre_output o = room->into.list[i];
+        size_t size = o.is_pointers               ? sizeof(void *)
+                      : o.type == CADRE_AGGREGATE ? o.size
+                                                  : cadre_type_size(o.type);
+        size_t used = room->used[i] * size;
+
+        if (o.data != NULL)
+            o.data = (unsigned char *)o.data + used;
+        if (o.bytes != SIZE_MAX)
+            o.bytes = o.bytes > used ? o.bytes - used : 0;
+        list[i] = o;
+    }
+}
+
+/* The lengths that the workers alone knew, from the outputs themselves. */
+static cadre_err learn(struct cadre_table *t,
+                       const struct cadre_outcome *outcome,
+                       struct cadre_error *error)
+{
+    return t->has_store && outcome != NULL
+               ? cadre_table_learn(t, outcome->outputs, outcome->len, error)
+               : CADRE_OK;
+}
+
+static cadre_err take_rank(const struct cadre_outcome *outcome,
+                           struct cadre_table *t, struct cadre_room *room,
+                           struct cadre_error *error)
+{
+    struct cadre_output list[CADRE_PARAMS_MAX + 1];
+    struct cadre_outputs into = {.count = room->into.count, .list = list};
+    cadre_err err;
+
+    free_room(room, list);
+    if ((err = learn(t, outcome, error)) != CADRE_OK ||
+        (err = cadre_outputs_view(t, &into, error)) != CADRE_OK ||
+        (err = cadre_outputs_check_sizes(t, &into, error)) != CADRE_OK ||
+        (err = cadre_outputs_unpack(
+             t, 0, 1, outcome != NULL ? outcome->outputs : NULL,
+             outcome != NULL ? outcome->len : 0, error)) != CADRE_OK)
+        return err;
+    for (size_t i = 0; i < into.count; i++)
+        room->used[i] +=
+            list[i].is_pointers ? 1 : cadre_output_start(t, (int)i, 1);
+    return CADRE_OK;
+}
+
+cadre_err cadre_future_take(const struct cadre_future *future,
+                            struct cadre_room *room, struct cadre_error *error)
+{
+    int ranks = future->more != NULL ? future->more->ranks : 1;
     struct cadre_table *t;
     cadre_err err;
 
-    if ((err = table_of(f, &t, error)) != CADRE_OK)
+    if (room->into.count == 0)
+        return CADRE_OK;
+    if ((err = cadre_future_table(future, &t, error)) != CADRE_OK)
         return err;
-    if ((err = cadre_outputs_view(t, into, error)) == CADRE_OK &&
-        (err = cadre_outputs_check_sizes(t, into, error)) == CADRE_OK)
-        err = cadre_outputs_unpack(t, 0, 1, f->outcome, f->outcome_len, error);
+    if (room->into.count > (size_t)cadre_proto_noutputs(t->proto))
+        err = cadre_outputs_view(t, &room->into, error);
+    if (err == CADRE_OK)
+        err = take_rank(future->outcome, t, room, error);
     cadre_table_free(t);
+    for (int i = 1; i < ranks && err == CADRE_OK; i++) {
+        if ((err = cadre_future_table(future, &t, error)) != CADRE_OK)
+            return err;
+        err = take_rank(future->more->rest[i - 1], t, room, error);
+        cadre_table_free(t);
+    }
     return err;
+}
+
+cadre_err cadre_future_result_within(struct cadre_future *future,
+                                     double timeout_ms,
+                                     struct cadre_outputs into)
+{
+    struct cadre_room room = {.into = into};
+    struct cadre_error error = {""};
+    cadre_err err;
+
+    if ((err = await(future, timeout_ms)) != CADRE_OK)
+        return err;
+    err = (cadre_err)future->err;
+    if (err != CADRE_OK)
+        cadre_error_set(&error, err, "%s", cadre_future_text(future));
+    else
+        err = cadre_future_take(future, &room, &error);
+    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
 }
 
 cadre_err cadre_future_result(struct cadre_future *future,
                               struct cadre_outputs into)
 {
-    struct cadre_error error = {""};
-    cadre_err err;
-
-    wait(future, UINT64_MAX);
-    err = (cadre_err)future->err;
-    if (err != CADRE_OK)
-        cadre_error_set(&error, err, "%s",
-                        future->outcome != NULL ? (char *)future->outcome
-                                                : cadre_strerror(err));
-    else if (into.count > 0)
-        err = take_outputs(future, &into, &error);
-    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+    return cadre_future_result_within(future, -1, into);
 }
 
-void cadre_future_free(struct cadre_future *future)
+cadre_err cadre_future_error(struct cadre_future *future,
+                             struct cadre_failure_info *info)
 {
-    bool done;
+    const struct cadre_mishap *m;
 
-    if (future == NULL || future == &no_memory)
-        return;
-    if (future->is_done) {
-        destroy(future);
-        return;
-    }
-    cadre_engine_lock(future->engine);
-    done = future->is_done;
-    future->is_let_go = true;
-    cadre_engine_unlock(future->engine);
-    if (done)
-        destroy(future);
+    await(future, -1);
+    m = future->err != CADRE_OK ? future->mishap : NULL;
+    if (info != NULL)
+        *info = (struct cadre_failure_info){.err = (cadre_err)future->err,
+                                            .kind = m != NULL ? m->kind : 0,
+                                            .rank = m != NULL ? m->rank : -1,
+                                            .host = m != NULL ? m->host : "",
+                                            .text = cadre_future_text(future)};
+    return (cadre_err)future->err;
 }

@@ -26,6 +26,7 @@ struct cadre_staffing {
     const char *ranks_option; /* and that of the ranks of a team; NULL: 1 */
     bool has_all_ranks;       /* every rank's outputs are wanted */
     bool is_fresh;            /* new processes for every task */
+    bool has_store; /* arguments may be left out, init function or not */
     struct cadre_function *init_function;
     bool oversubscribe;
     const char *worker_program;
@@ -120,10 +121,6 @@ cadre_err cadre_function_check_init(const struct cadre_function *fn,
 cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
                                struct cadre_error *error);
 
-/* Can `fn` be an init function? */
-cadre_err cadre_init_check(const struct cadre_function *fn,
-                           struct cadre_error *error);
-
 /* Fill `table->args` from `columns`, by name or position; check types, and
  * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without
  * a column is an error (not so where the workers have a store). */
@@ -190,6 +187,18 @@ cadre_err cadre_feed_take(struct cadre_row *row, struct cadre_table **table,
                           struct cadre_feed_memory **memory,
                           struct cadre_error *error);
 void cadre_feed_release(struct cadre_feed_memory *memory);
+
+/* --- submit.c, future.c -----------------------------------------------------
+ */
+
+/* Run one task on `farm`; `options` NULL: the defaults. Never NULL. */
+struct cadre_future *
+cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
+                       const struct cadre_task_options *options);
+
+/* Say so before `farm` is destroyed: it would wait for callbacks that this
+ * thread is in. */
+void cadre_futures_leave(struct cadre_farm *farm);
 
 /* --- map.c ------------------------------------------------------------------
  */

@@ -393,14 +393,16 @@ static cadre_err submit_table(struct run *r, struct cadre_table *t,
     return err;
 }
 
-static cadre_err prepare_table(const struct cadre_map *map,
+static cadre_err prepare_table(const struct cadre_map *map, bool has_store,
                                struct cadre_table *t, void **room,
                                struct cadre_error *error)
 {
     cadre_err err;
 
     t->count = map->count;
-    if ((err = cadre_columns_view(t, &map->columns, true, error)) != CADRE_OK ||
+    t->has_store = has_store;
+    if ((err = cadre_columns_view(t, &map->columns, !has_store, error)) !=
+            CADRE_OK ||
         (err = cadre_outputs_view(t, &map->into, error)) != CADRE_OK ||
         (err = cadre_table_measure(t, error)) != CADRE_OK ||
         (err = cadre_columns_check_sizes(t, &map->columns, error)) !=
@@ -421,7 +423,7 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
 
     if (t == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    err = prepare_table(r->map, t, &room, error);
+    err = prepare_table(r->map, cadre_farm_has_store(r->farm), t, &room, error);
     for (uint64_t i = 0;
          err == CADRE_OK && r->map->errors != NULL && i < t->count; i++)
         r->map->errors[i] = CADRE_OK;
@@ -595,9 +597,10 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
 /* --- the whole
  * ---------------------------------------------------------------- */
 
-static cadre_err check(const struct cadre_map *map, struct cadre_error *error)
+static cadre_err check(const struct cadre_map *map, bool has_store,
+                       struct cadre_error *error)
 {
-    cadre_err err = cadre_function_check(map->fn, false, error);
+    cadre_err err = cadre_function_check(map->fn, has_store, error);
 
     if (err != CADRE_OK)
         return err;
@@ -622,7 +625,7 @@ cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
     cadre_err err;
 
     r.blocks_end = &r.blocks;
-    if ((err = check(map, error)) != CADRE_OK)
+    if ((err = check(map, cadre_farm_has_store(farm), error)) != CADRE_OK)
         return err;
     err = map->next != NULL ? run_iterator(&r, error) : run_arrays(&r, error);
     if (err != CADRE_OK)

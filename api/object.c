@@ -90,7 +90,7 @@ static cadre_err check(const struct cadre_staffing *s,
                                  s->counts_ranks ? s->max_ranks : s->teams,
                                  RANKS_MAX, error);
     if (err == CADRE_OK && s->init_function != NULL)
-        err = cadre_init_check(s->init_function, error);
+        err = cadre_function_check_init(s->init_function, error);
     return err;
 }
 
@@ -101,6 +101,7 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
 {
     struct cadre_farm_options options = {
         .has_all_ranks = s.has_all_ranks,
+        .has_store = s.has_store,
         .is_fresh = s.is_fresh,
         .init = s.init_function,
         .cwd = s.cwd,
@@ -187,6 +188,7 @@ void cadre_object_destroy(struct cadre_object *object)
 {
     if (object == NULL || !take_off(object))
         return;
+    cadre_futures_leave(object->farm);
     cadre_farm_destroy(object->farm);
     free(object);
 }
@@ -214,8 +216,12 @@ cadre_err cadre_object_shutdown(struct cadre_object *object, unsigned flags)
             &(struct cadre_error){"shutdown: the object is NULL"},
             CADRE_EINVAL);
     e = cadre_farm_engine(object->farm);
+    if ((flags & CADRE_NO_WAIT) == 0)
+        cadre_futures_leave(object->farm);
     cadre_engine_lock(e);
     cadre_farm_close(object->farm, (flags & CADRE_CANCEL_FUTURES) != 0);
+    cadre_engine_run_later(e);
+    cadre_engine_wake(e);
     if ((flags & CADRE_NO_WAIT) == 0)
         cadre_farm_drain(object->farm);
     cadre_engine_unlock(e);
@@ -232,6 +238,7 @@ uint64_t cadre_object_pending(struct cadre_object *object)
     cadre_engine_lock(e);
     cadre_engine_poll(e);
     n = cadre_farm_pending(object->farm);
+    cadre_engine_run_later(e);
     cadre_engine_unlock(e);
     return n;
 }

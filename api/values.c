@@ -3,6 +3,7 @@
 
 #include "runtime/convert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *param_name(const struct cadre_param *p)
@@ -15,6 +16,8 @@ static const char *param_name(const struct cadre_param *p)
 
 static bool fits_kind(const struct cadre_value *v, const struct cadre_param *p)
 {
+    if (v->is_future) /* what it brings is checked where it is known */
+        return true;
     if (v->type == CADRE_AGGREGATE && p->of != NULL && v->size != p->of->size)
         return false;
     switch (p->kind) {
@@ -157,6 +160,11 @@ static cadre_err dimension(const struct cadre_proto *proto,
                                "the array `%s` is given, so its length `%s` "
                                "must be too",
                                param_name(p),
+                               param_name(&proto->params[dim->param]));
+    if (by_param[dim->param]->is_future)
+        return cadre_error_set(error, CADRE_ETYPE,
+                               "the length `%s` is not known yet: give it as a "
+                               "value, or the array as a future, too",
                                param_name(&proto->params[dim->param]));
     if (!cadre_value_integer(by_param[dim->param], &is_negative, count) ||
         is_negative)

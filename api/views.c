@@ -32,33 +32,6 @@ cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
     return CADRE_OK;
 }
 
-cadre_err cadre_init_check(const struct cadre_function *fn,
-                           struct cadre_error *error)
-{
-    if (fn->err != CADRE_OK) {
-        if (error != NULL)
-            *error = fn->error;
-        return fn->err;
-    }
-    if (fn->proto->result != CADRE_VOID)
-        return cadre_error_set(error, CADRE_ETYPE,
-                               "init function %s returns a value: it is to "
-                               "fill the store, and returns nothing",
-                               fn->proto->name);
-    for (int i = 0; i < fn->proto->nparams; i++) {
-        const struct cadre_param *p = &fn->proto->params[i];
-
-        if (cadre_param_is_sent(p) || p->kind == CADRE_PARAM_ARRAY ||
-            p->kind == CADRE_PARAM_OBJECT)
-            return cadre_error_set(error, CADRE_ETYPE,
-                                   "parameter `%s` of init function %s: an "
-                                   "init function gets nothing but the store, "
-                                   "a communicator and the task",
-                                   param_name(p), fn->proto->name);
-    }
-    return CADRE_OK;
-}
-
 /* --- tables -----------------------------------------------------------------
  */
 

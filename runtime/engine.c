@@ -164,6 +164,42 @@ static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
     return moved;
 }
 
+/* --- what is done later ---------------------------------------------------
+ */
+
+/* How deep this thread is in cadre_engine_run_later(): what is run may wait,
+ * and so run more of it, but not without end. */
+static _Thread_local int depth;
+
+static bool may_run_later(const struct cadre_engine *e)
+{
+    enum { DEPTH_MAX = 16 };
+
+    return e->later != NULL && depth < DEPTH_MAX;
+}
+
+void cadre_engine_later(struct cadre_engine *engine, struct cadre_later *later)
+{
+    later->next = NULL;
+    if (engine->later == NULL)
+        engine->later = later;
+    else
+        engine->last_later->next = later;
+    engine->last_later = later;
+}
+
+void cadre_engine_run_later(struct cadre_engine *engine)
+{
+    while (may_run_later(engine)) {
+        struct cadre_later *later = engine->later;
+
+        engine->later = later->next;
+        depth++;
+        later->run(later);
+        depth--;
+    }
+}
+
 /* Workers that ended without a word. */
 static void check_workers(struct cadre_engine *e)
 {
@@ -370,6 +406,8 @@ static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
             pthread_cond_broadcast(&e->changed);
         if (deadline_ns != UINT64_MAX && cadre_now_ns() >= deadline_ns)
             break;
+        if (may_run_later(e))
+            break;
         if (moved) {
             patience = (struct patience){.is_calm = true};
             if (atomic_load(&e->wanting) > 0)
@@ -407,6 +445,10 @@ static void hand_over(struct cadre_engine *e)
         update_bell(e);
         look_well(e);
     }
+    if (e->background_sleeps && e->due_ns != UINT64_MAX) {
+        update_bell(e); /* it is to sleep until then */
+        cadre_engine_wake(e);
+    }
 }
 
 bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
@@ -415,8 +457,12 @@ bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
     bool is_done;
 
     engine->waiters++;
-    while (!(is_done = done(arg)) &&
-           (deadline_ns == UINT64_MAX || cadre_now_ns() < deadline_ns)) {
+    for (;;) {
+        cadre_engine_run_later(engine);
+        is_done = done(arg);
+        if (is_done ||
+            (deadline_ns != UINT64_MAX && cadre_now_ns() >= deadline_ns))
+            break;
         if (engine->is_driving) {
             wait_for_driver(engine, deadline_ns);
             continue;
@@ -464,6 +510,7 @@ static void *run_background(void *arg)
         now = cadre_now_ns();
         if (now >= e->next_check_ns || now >= e->due_ns)
             check_workers(e);
+        cadre_engine_run_later(e);
     }
     cadre_engine_unlock(e);
     return NULL;

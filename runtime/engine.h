@@ -38,6 +38,14 @@ struct cadre_engine_events {
                                                                        then */
 };
 
+/* Something to be done soon by whoever drives, outside of what is being done
+ * now. Lives in its owner until it is run. */
+struct cadre_later {
+    struct cadre_later *next;
+    /* Called under the lock, which it may let go and take again. */
+    void (*run)(struct cadre_later *later);
+};
+
 struct cadre_engine {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something arrived, or the driver left */
@@ -60,6 +68,8 @@ struct cadre_engine {
     const struct cadre_engine_events *events;
 
     struct cadre_sched_list *scheds; /* of the farms; see engine.c */
+    struct cadre_later *later,
+        *last_later; /* in the order in which they came */
 
     bool is_driving; /* a thread is in the loop */
     int waiters;     /* threads in cadre_engine_wait() */
@@ -90,6 +100,14 @@ bool cadre_engine_wait(struct cadre_engine *engine, bool (*done)(void *arg),
                        void *arg, uint64_t deadline_ns);
 
 /* The rest is called with the lock held. */
+
+/* Let `later` be run by the thread that drives, or the background thread, or
+ * the next cadre_engine_run_later(). */
+void cadre_engine_later(struct cadre_engine *engine, struct cadre_later *later);
+
+/* Run all that is to be done later, which may let the lock go. Whoever changed
+ * something, or polled, says this before it unlocks. */
+void cadre_engine_run_later(struct cadre_engine *engine);
 
 /* Take what has arrived, without waiting. */
 void cadre_engine_poll(struct cadre_engine *engine);

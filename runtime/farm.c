@@ -109,7 +109,17 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
                   (int)t->id - 1);
         t->is_starved = true;
         farm->has_starved = true;
+    } else if (batch.job->ops->started != NULL) {
+        batch.job->ops->started(batch.job, a->first, a->count);
     }
+}
+
+static void do_again(const struct cadre_action *a)
+{
+    struct cadre_job *job = job_of(a->job);
+
+    if (job->ops->again != NULL)
+        job->ops->again(job, a->first, a->count);
 }
 
 /* Tell the job how one task failed. */
@@ -194,6 +204,7 @@ static void do_actions(struct cadre_farm *farm,
             do_job_done(farm, a);
             break;
         case CADRE_ACT_AGAIN:
+            do_again(a);
             break;
         case CADRE_ACT_TEAM_OUT:
             cadre_farm_team_release(farm->teams[a->team - 1]);
@@ -522,6 +533,8 @@ static void on_check(struct cadre_engine *engine, uint64_t now_ns)
             if (cadre_sched_next_retry_ns(f->lanes[i]->sched) <= now_ns)
                 cadre_farm_step(f->lanes[i],
                                 &(struct cadre_event){.type = CADRE_EV_TICK});
+            cadre_engine_check_by(
+                engine, cadre_sched_next_retry_ns(f->lanes[i]->sched));
         }
         cadre_farm_recruit(f);
         cadre_farm_flush(f);
@@ -696,7 +709,11 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
                    .chunk = how->chunk,
                    .kind = job->function->id,
                    .bytes_per_task = how->bytes_per_task,
-                   .bytes = how->bytes}};
+                   .bytes = how->bytes,
+                   .holds = how->holds,
+                   .retries = how->retries,
+                   .retry_on = how->retry_on,
+                   .retry_wait_ns = how->retry_wait_ns}};
     struct lane *lane;
     uint64_t task_ns;
     cadre_err err;
@@ -717,6 +734,40 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
     cadre_farm_recruit(farm);
     cadre_farm_flush(farm);
     return CADRE_OK;
+}
+
+cadre_err cadre_farm_release(struct cadre_farm *farm, struct cadre_job *job,
+                             uint64_t bytes_per_task)
+{
+    struct cadre_event event = {
+        .type = CADRE_EV_RELEASE,
+        .release = {.job = id_of(job), .bytes_per_task = bytes_per_task}};
+    cadre_err err = cadre_farm_step(farm, &event);
+
+    cadre_farm_recruit(farm);
+    cadre_farm_flush(farm);
+    return err;
+}
+
+void cadre_farm_hold(struct cadre_farm *farm)
+{
+    farm->njobs++;
+}
+
+void cadre_farm_unhold(struct cadre_farm *farm)
+{
+    farm->njobs--;
+}
+
+bool cadre_farm_has_begun(const struct cadre_farm *farm,
+                          const struct cadre_job *job)
+{
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        if (farm->teams[i] != NULL &&
+            cadre_farm_team_has_begun(farm->teams[i], job))
+            return true;
+    }
+    return false;
 }
 
 void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job)
@@ -770,4 +821,9 @@ const struct cadre_farm_options *
 cadre_farm_options_of(const struct cadre_farm *farm)
 {
     return &farm->options;
+}
+
+bool cadre_farm_has_store(const struct cadre_farm *farm)
+{
+    return farm->options.has_store || farm->options.init != NULL;
 }

@@ -45,6 +45,12 @@ struct cadre_job_ops {
     /* How far task `index` is, 0 to 1, as it says itself. NULL: not wanted. */
     void (*news)(struct cadre_job *job, uint64_t index, double progress,
                  const char *text);
+    /* A team is sent these tasks. NULL: of no interest. */
+    void (*started)(struct cadre_job *job, uint64_t first, uint64_t count);
+    /* These tasks wait again: they failed and are to be tried once more, or
+     * were not begun after all. What unpack() and failed() said of them is
+     * void. NULL: of no interest. */
+    void (*again)(struct cadre_job *job, uint64_t first, uint64_t count);
     /* Every task has ended. The farm's last word: the job may free itself. */
     void (*done)(struct cadre_job *job);
 };
@@ -61,8 +67,9 @@ struct cadre_farm_options {
     bool has_all_ranks; /* every rank's outputs are wanted, not only the
                            first's */
     bool is_fresh;      /* new processes for every task */
-    int max_ranks; /* in all; if not 0, tasks may want other numbers of ranks
-                      than `ranks` */
+    int max_ranks;  /* in all; if not 0, tasks may want other numbers of ranks
+                       than `ranks` */
+    bool has_store; /* tasks may leave arguments to the workers' store */
     const struct cadre_function *init; /* fills each worker's store before its
                                           first task; NULL: none */
     const char
@@ -95,7 +102,13 @@ struct cadre_submission {
     uint64_t chunk; /* tasks sent together; 0: adaptive */
     uint64_t bytes_per_task;
     const uint64_t *bytes; /* or, where they differ, count + 1 running totals */
-    int ranks; /* that each task wants; 0: as the farm's options say */
+    int ranks;         /* that each task wants; 0: as the farm's options say */
+    uint32_t holds;    /* it waits for so many cadre_farm_release() */
+    uint32_t retries;  /* each task may be tried again so often, */
+    uint32_t retry_on; /* for these failures: bits 1 << cadre_err, */
+    uint64_t retry_wait_ns; /* this long after the first failure, twice as long
+                               after each further one */
+    uint64_t deadline_ns;   /* each task may take this long; 0: for ever */
 };
 
 /* Queue `job` (lent until done()). Sends at once what can be sent.
@@ -111,6 +124,20 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
                             const struct cadre_submission *how,
                             struct cadre_error *error);
 
+/* One of the things that `job` waits for is there. With the last one it is
+ * queued, and a task weighs `bytes_per_task` (0: as submitted). CADRE_ENOMEM:
+ * it waits as before. */
+cadre_err cadre_farm_release(struct cadre_farm *farm, struct cadre_job *job,
+                             uint64_t bytes_per_task);
+
+/* It is not drained before as many unholds as holds. */
+void cadre_farm_hold(struct cadre_farm *farm);
+void cadre_farm_unhold(struct cadre_farm *farm);
+
+/* Has a worker begun with any task of `job`, as far as one knows? */
+bool cadre_farm_has_begun(const struct cadre_farm *farm,
+                          const struct cadre_job *job);
+
 /* What was not sent is not to run: it fails with CADRE_ECANCELLED. */
 void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
 
@@ -125,6 +152,7 @@ uint64_t cadre_farm_pending(const struct cadre_farm *farm);
 int cadre_farm_teams(const struct cadre_farm *farm);
 const struct cadre_farm_options *
 cadre_farm_options_of(const struct cadre_farm *farm);
+bool cadre_farm_has_store(const struct cadre_farm *farm);
 struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm);
 
 /* For cadre_engine_create(). */

@@ -118,7 +118,7 @@ struct cadre_farm {
     bool is_closed; /* takes no more jobs */
     bool is_ending; /* hires no more */
     bool has_starved;
-    uint64_t njobs;                   /* submitted and not done */
+    uint64_t njobs;                   /* submitted and not done; holds */
     cadre_err broken;                 /* no task can run any more ... */
     struct cadre_error cause;         /* ... and why */
     char last_lost[256];              /* what became of the team lost last */
@@ -188,6 +188,10 @@ const struct failed_task *cadre_farm_team_failure(const struct team *team,
  * False: nobody knows. */
 bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
                            uint64_t *begun);
+
+/* Is `job` among what the team was sent, and begun, as far as one knows? */
+bool cadre_farm_team_has_begun(const struct team *team,
+                               const struct cadre_job *job);
 
 /* --- farm_staff.c --------------------------------------------------------- */
 

@@ -259,3 +259,21 @@ bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
     *begun = in > team->done.task ? in - team->done.task : 0;
     return is_known;
 }
+
+bool cadre_farm_team_has_begun(const struct team *team,
+                               const struct cadre_job *job)
+{
+    uint64_t held, begun, before = 0;
+    bool is_known = cadre_farm_team_begun(team, &held, &begun);
+
+    begun += team->done.task;
+    for (uint32_t i = 0; i < team->held && (!is_known || before < begun); i++) {
+        const struct sent *s =
+            &team->ring[(team->head + i) & (team->ring_cap - 1)];
+
+        if (s->job == job)
+            return true;
+        before += s->count;
+    }
+    return false;
+}

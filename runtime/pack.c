@@ -678,3 +678,40 @@ cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
                                   "no memory for a string result");
     return err;
 }
+
+cadre_err cadre_outputs_find(const struct cadre_proto *proto, int output,
+                             const void *outputs, size_t len, const void **data,
+                             uint64_t *bytes, struct cadre_error *error)
+{
+    struct cadre_column columns[CADRE_PARAMS_MAX + 1], *c = &columns[output];
+    int param = cadre_proto_output_param(proto, output);
+    cadre_type type = param < 0 ? proto->result : proto->params[param].type;
+    const unsigned char *at, *end;
+    const char *text = NULL;
+    cadre_err err;
+
+    /* The payloads are only read from. */
+    if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
+                                  columns, cadre_proto_noutputs(proto),
+                                  error)) != CADRE_OK)
+        return cadre_error_prefix(error, err, "outputs: ");
+    at = c->data;
+    end = at + c->bytes;
+    if (param >= 0 && c->form == CADRE_FORM_COUNTED && c->type == type &&
+        cadre_column_holds_counted(c, 1,
+                                   cadre_param_size(&proto->params[param]))) {
+        *data = c->data + cadre_counts_size(1);
+        *bytes = cadre_column_elements(c, 0) *
+                 cadre_param_size(&proto->params[param]);
+        return CADRE_OK;
+    }
+    if (c->form != CADRE_FORM_DENSE || c->type != type ||
+        (param < 0 && type != CADRE_STRING &&
+         !cadre_column_holds(c, 1, cadre_proto_result_size(proto))) ||
+        (type == CADRE_STRING && !cadre_string_next(&at, end, &text)))
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "the outputs do not fit '%s'", proto->text);
+    *data = type == CADRE_STRING ? (const void *)text : c->data;
+    *bytes = c->bytes;
+    return CADRE_OK;
+}

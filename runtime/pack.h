@@ -140,6 +140,12 @@ cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
                                uint64_t count, const void *outputs, size_t len,
                                struct cadre_error *error);
 
+/* Where the one row in `outputs` has output `output`: `*data` is lent by
+ * `outputs`; of a string it is the text, or NULL. CADRE_EPROTO. */
+cadre_err cadre_outputs_find(const struct cadre_proto *proto, int output,
+                             const void *outputs, size_t len, const void **data,
+                             uint64_t *bytes, struct cadre_error *error);
+
 /* The worker's side: a batch being run, row by row. One object serves all the
  * batches of one function. */
 struct cadre_rows;

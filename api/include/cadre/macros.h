@@ -162,7 +162,8 @@
               : cadre_box_char, char *                                         \
               : cadre_box_string, const char *                                 \
               : cadre_box_string, struct cadre_function *                      \
-              : cadre_box_function, struct cadre_value                         \
+              : cadre_box_function, struct cadre_future *                      \
+              : cadre_box_future, struct cadre_value                           \
               : cadre_value_identity, default                                  \
               : cadre_box_struct)(__builtin_choose_expr(                       \
         CADRE_IS_STRUCT_(x), CADRE_STRUCT_BEHIND_(x), (x))))

@@ -124,12 +124,14 @@ struct cadre_numbers {
                             .bytes = CADRE_BYTES_(x)})
 
 struct cadre_function;
+struct cadre_future;
 
 /* One argument of one task. */
 struct cadre_value {
     const char *name; /* of the parameter; NULL: by position */
     cadre_type type;  /* of the scalar, or of one element of the array */
     bool is_array;    /* `pointer` is its first element */
+    bool is_future;   /* the value is what `future` brings */
     size_t bytes;     /* of the array; SIZE_MAX where nobody knows */
     size_t size;      /* of one struct, where `type` is CADRE_AGGREGATE */
     union {
@@ -141,6 +143,7 @@ struct cadre_value {
         const char *string;
         const void *pointer;             /* to an array, or a struct */
         struct cadre_function *function; /* the one to call */
+        struct cadre_future *future;
     };
 };
 
@@ -266,6 +269,11 @@ static inline struct cadre_value cadre_box_struct(struct cadre_struct_behind_ x)
 static inline struct cadre_value cadre_box_function(struct cadre_function *x)
 {
     return (struct cadre_value){.function = x};
+}
+
+static inline struct cadre_value cadre_box_future(struct cadre_future *x)
+{
+    return (struct cadre_value){.is_future = true, .future = x};
 }
 
 static inline struct cadre_value cadre_box_string(const char *x)

@@ -1,0 +1,682 @@
+/* submit.c - a call becomes a task: its arguments, and the tasks it needs.
+ *
+ * Where arguments are futures the task is held by the scheduler until all of
+ * them have ended; each that ends releases it once. With the last one their
+ * values are put into the slots: numbers are converted, strings and arrays stay
+ * where they are, in the outcome of the task that made them.
+ */
+#include "future.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t ALIGN = 16;
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t slot_size(const struct cadre_param *p)
+{
+    size_t size =
+        p->kind == CADRE_PARAM_SCALAR ? cadre_param_size(p) : sizeof(void *);
+
+    return cadre_param_is_sent(p) ? (size + 7) / 8 * 8 : 0;
+}
+
+static unsigned char *slot_of(struct cadre_future *f, int param)
+{
+    unsigned char *slot = f->args;
+
+    for (int i = 0; i < param; i++)
+        slot += slot_size(&f->job.function->proto->params[i]);
+    return slot;
+}
+
+static const char *param_name(const struct cadre_param *p)
+{
+    return p->name[0] != '\0' ? p->name : "(unnamed)";
+}
+
+/* --- the arguments that are values ------------------------------------------
+ */
+
+/* Bytes of one argument behind the slots. */
+static cadre_err extra_bytes(const struct cadre_proto *proto, int i,
+                             const struct cadre_value *const *by_param,
+                             size_t *bytes, struct cadre_error *error)
+{
+    const struct cadre_param *p = &proto->params[i];
+    uint64_t length = 0;
+    cadre_err err = CADRE_OK;
+
+    *bytes = 0;
+    if (by_param[i] == NULL || by_param[i]->is_future)
+        return CADRE_OK;
+    if (p->kind == CADRE_PARAM_STRING && by_param[i]->string != NULL)
+        *bytes = strlen(by_param[i]->string) + 1;
+    if (p->kind == CADRE_PARAM_ARRAY) { /* the caller's own */
+        err = cadre_values_length(proto, i, by_param, &length, error);
+        *bytes = length * cadre_param_size(p);
+    }
+    return err;
+}
+
+/* Room for the future with its arguments: `*slots` bytes of slots first. */
+static cadre_err measure(const struct cadre_proto *proto,
+                         const struct cadre_value *const *by_param,
+                         size_t *slots, size_t *total,
+                         struct cadre_error *error)
+{
+    size_t extra = 0, bytes;
+    cadre_err err = CADRE_OK;
+
+    *slots = 0;
+    for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
+        *slots += slot_size(&proto->params[i]);
+        err = extra_bytes(proto, i, by_param, &bytes, error);
+        extra += bytes > 0 ? padded(bytes) : 0;
+    }
+    *total = extra > 0 ? padded(*slots) + extra : *slots;
+    return err;
+}
+
+static cadre_err put_args(struct cadre_future *f,
+                          const struct cadre_value *const *by_param,
+                          size_t slots, struct cadre_error *error)
+{
+    const struct cadre_proto *proto = f->job.function->proto;
+    unsigned char *slot = f->args, *extra = f->args + padded(slots);
+    cadre_err err = CADRE_OK;
+
+    for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
+        const struct cadre_param *p = &proto->params[i];
+        size_t bytes;
+
+        if (slot_size(p) == 0)
+            continue;
+        if (by_param[i] == NULL || by_param[i]->is_future) {
+            memset(slot, 0, slot_size(p));
+        } else if (p->kind == CADRE_PARAM_SCALAR) {
+            err = cadre_value_convert(by_param[i], p, slot, error);
+        } else {
+            void *copy = NULL;
+
+            extra_bytes(proto, i, by_param, &bytes, NULL);
+            if (bytes > 0) {
+                copy = memcpy(extra, by_param[i]->pointer, bytes);
+                extra += padded(bytes);
+            }
+            memcpy(slot, &copy, sizeof copy);
+        }
+        slot += slot_size(p);
+    }
+    return err;
+}
+
+/* Is parameter `param` left to the store? */
+static bool is_absent(const struct cadre_future *f, int param)
+{
+    return f->more != NULL && (f->more->absent >> param & 1) != 0;
+}
+
+/* Remember what is left to the store. */
+static cadre_err put_absent(struct cadre_future *f,
+                            const struct cadre_value *const *by_param,
+                            struct cadre_error *error)
+{
+    const struct cadre_proto *proto = f->job.function->proto;
+
+    for (int i = 0; i < proto->nparams; i++) {
+        if (by_param[i] != NULL || slot_size(&proto->params[i]) == 0)
+            continue;
+        if (cadre_future_need_more(f) != CADRE_OK)
+            return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+        f->more->absent |= UINT64_C(1) << i;
+    }
+    return CADRE_OK;
+}
+
+cadre_err cadre_future_table(const struct cadre_future *future,
+                             struct cadre_table **table,
+                             struct cadre_error *error)
+{
+    const struct cadre_proto *proto = future->job.function->proto;
+    struct cadre_table *t = cadre_table_new(proto);
+    const unsigned char *slot = future->args;
+    cadre_err err;
+
+    if (t == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    t->count = 1;
+    t->has_store = cadre_farm_has_store(future->farm);
+    for (int i = 0; i < proto->nparams; i++) {
+        const struct cadre_param *p = &proto->params[i];
+
+        if (slot_size(p) == 0)
+            continue;
+        if (!is_absent(future, i))
+            t->args[i] = (struct cadre_view){
+                .form = p->kind == CADRE_PARAM_SCALAR ? CADRE_FORM_DENSE
+                                                      : CADRE_FORM_POINTERS,
+                .data = slot};
+        slot += slot_size(p);
+    }
+    if ((err = cadre_table_measure(t, error)) != CADRE_OK) {
+        cadre_table_free(t);
+        return err;
+    }
+    *table = t;
+    return CADRE_OK;
+}
+
+/* --- the arguments that are futures ------------------------------------------
+ */
+
+/* Which output of `on` fits parameter `p`; -1: none. */
+static int fitting_output(const struct cadre_proto *on,
+                          const struct cadre_param *p)
+{
+    int n = cadre_proto_noutputs(on);
+
+    if (p->kind == CADRE_PARAM_STRING)
+        return on->result == CADRE_STRING ? 0 : -1;
+    if (p->kind == CADRE_PARAM_SCALAR && p->of != NULL)
+        return on->result_of != NULL && on->result_of->size == p->of->size ? 0
+                                                                           : -1;
+    if (p->kind == CADRE_PARAM_SCALAR)
+        return cadre_type_size(on->result) > 0 && on->result != CADRE_STRING
+                   ? 0
+                   : -1;
+    for (int i = 0; i < n; i++) {
+        int param = cadre_proto_output_param(on, i);
+
+        if (param >= 0)
+            return on->params[param].type == p->type &&
+                           cadre_param_size(&on->params[param]) ==
+                               cadre_param_size(p)
+                       ? i
+                       : -1;
+    }
+    return -1;
+}
+
+static cadre_err check_need(const struct cadre_proto *proto, int param,
+                            const struct cadre_future *on, int *output,
+                            struct cadre_error *error)
+{
+    const struct cadre_param *p = &proto->params[param];
+    bool is_array = p->kind == CADRE_PARAM_ARRAY;
+
+    *output = 0;
+    if (on == NULL)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "the future for parameter `%s` is NULL",
+                               param_name(p));
+    if (on->job.function == NULL) /* its call was wrong: it has failed */
+        return CADRE_OK;
+    if ((*output = fitting_output(on->job.function->proto, p)) >= 0)
+        return CADRE_OK;
+    return cadre_error_set(
+        error, CADRE_ETYPE,
+        "parameter `%s` of %s is %s%s, which the future given cannot bring: "
+        "its task is '%s'",
+        param_name(p), proto->name, is_array ? "an array of " : "",
+        cadre_type_name(p->type), on->job.function->proto->text);
+}
+
+/* List what the task needs. The futures are kept until it has ended. */
+static cadre_err put_needs(struct cadre_future *f,
+                           const struct cadre_value *const *by_param,
+                           struct cadre_error *error)
+{
+    const struct cadre_proto *proto = f->job.function->proto;
+    int count = 0, output;
+    cadre_err err;
+
+    for (int i = 0; i < proto->nparams; i++)
+        count += by_param[i] != NULL && by_param[i]->is_future;
+    if (count == 0)
+        return CADRE_OK;
+    if (cadre_future_need_more(f) != CADRE_OK ||
+        (f->more->needs = calloc((size_t)count, sizeof *f->more->needs)) ==
+            NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    for (int i = 0; i < proto->nparams; i++) {
+        if (by_param[i] == NULL || !by_param[i]->is_future)
+            continue;
+        if ((err = check_need(proto, i, by_param[i]->future, &output, error)) !=
+            CADRE_OK)
+            return err;
+        f->more->needs[f->more->nneeds++] =
+            (struct cadre_need){.on = cadre_future_ref(by_param[i]->future),
+                                .owner = f,
+                                .param = i,
+                                .output = output};
+    }
+    return CADRE_OK;
+}
+
+/* Let the slot of a string or an array point to nothing of another task's: what
+ * an array holds is not looked at any more, only where it is. */
+static void blank(struct cadre_future *f, int param)
+{
+    enum cadre_param_kind kind = f->job.function->proto->params[param].kind;
+    const void *nothing = kind == CADRE_PARAM_ARRAY ? f : NULL;
+
+    if (kind != CADRE_PARAM_SCALAR)
+        memcpy(slot_of(f, param), &nothing, sizeof nothing);
+}
+
+void cadre_needs_drop(struct cadre_future *future)
+{
+    struct cadre_future_more *more = future->more;
+
+    for (int i = 0; i < more->nneeds; i++) {
+        struct cadre_need *need = &more->needs[i];
+
+        if (need->on == NULL)
+            continue;
+        blank(future, need->param);
+        cadre_future_unref(need->on);
+        need->on = NULL;
+    }
+}
+
+/* The number of type `type` at `data`. */
+static struct cadre_value value_at(cadre_type type, const void *data)
+{
+    struct cadre_value v = {.type = type};
+    union {
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        float f;
+        double d;
+        float _Complex fc;
+        double _Complex dc;
+    } x;
+
+    memcpy(&x, data,
+           cadre_type_size(type) < sizeof x ? cadre_type_size(type) : sizeof x);
+    switch (type) {
+    case CADRE_INT8:
+        v.integer = x.i8;
+        break;
+    case CADRE_INT16:
+        v.integer = x.i16;
+        break;
+    case CADRE_INT32:
+        v.integer = x.i32;
+        break;
+    case CADRE_FLOAT:
+        v.real = x.f;
+        break;
+    case CADRE_DOUBLE:
+        v.real = x.d;
+        break;
+    case CADRE_FLOAT_COMPLEX:
+        v.complex_number = x.fc;
+        break;
+    case CADRE_DOUBLE_COMPLEX:
+        v.complex_number = x.dc;
+        break;
+    case CADRE_LONG_DOUBLE:
+        memcpy(&v.real, data, sizeof v.real);
+        break;
+    case CADRE_LONG_DOUBLE_COMPLEX:
+        memcpy(&v.complex_number, data, sizeof v.complex_number);
+        break;
+    default: /* as wide as its member, or unsigned: little-endian */
+        v.natural = 0;
+        memcpy(&v.natural, data, cadre_type_size(type));
+        break;
+    }
+    return v;
+}
+
+/* Where `need`'s value is; `*bytes` of it. */
+static cadre_err find_value(const struct cadre_need *need, const void **data,
+                            uint64_t *bytes, struct cadre_error *error)
+{
+    const struct cadre_future *on = need->on;
+
+    return cadre_outputs_find(on->job.function->proto, need->output,
+                              on->outcome != NULL ? on->outcome->outputs : NULL,
+                              on->outcome != NULL ? on->outcome->len : 0, data,
+                              bytes, error);
+}
+
+static cadre_err fill_need(struct cadre_future *f,
+                           const struct cadre_need *need,
+                           struct cadre_error *error)
+{
+    const struct cadre_param *p = &f->job.function->proto->params[need->param];
+    unsigned char *slot = slot_of(f, need->param);
+    struct cadre_value value;
+    const void *data;
+    uint64_t bytes;
+    cadre_err err;
+
+    if ((err = find_value(need, &data, &bytes, error)) != CADRE_OK)
+        return err;
+    if (p->kind == CADRE_PARAM_SCALAR && p->of != NULL) {
+        memcpy(slot, data, p->of->size);
+        return CADRE_OK;
+    }
+    if (p->kind == CADRE_PARAM_SCALAR) {
+        value = value_at(need->on->job.function->proto->result, data);
+        return cadre_value_convert(&value, p, slot, error);
+    }
+    memcpy(slot, &data, sizeof data);
+    return CADRE_OK;
+}
+
+/* Do the arrays that others made have what the lengths say? */
+static cadre_err check_lengths(const struct cadre_future *f,
+                               const struct cadre_table *t,
+                               struct cadre_error *error)
+{
+    for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
+        const struct cadre_need *need = &f->more->needs[i];
+        const struct cadre_param *p = &t->proto->params[need->param];
+        uint64_t bytes = 0, length;
+        const void *data;
+
+        if (p->kind != CADRE_PARAM_ARRAY)
+            continue;
+        length = cadre_table_length(t, need->param, 0);
+        find_value(need, &data, &bytes, NULL);
+        if (bytes / cadre_param_size(p) < length)
+            return cadre_error_set(
+                error, CADRE_ETYPE,
+                "the array for `%s` has %llu elements, its lengths say %llu",
+                param_name(p),
+                (unsigned long long)(bytes / cadre_param_size(p)),
+                (unsigned long long)length);
+    }
+    return CADRE_OK;
+}
+
+/* All that the task needs is there: put it into the slots, and see how much it
+ * weighs. */
+static cadre_err complete(struct cadre_future *f, uint64_t *bytes,
+                          struct cadre_error *error)
+{
+    struct cadre_table *t;
+    cadre_err err = CADRE_OK;
+
+    for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
+        if ((err = fill_need(f, &f->more->needs[i], error)) != CADRE_OK)
+            return err;
+    }
+    if ((err = cadre_future_table(f, &t, error)) != CADRE_OK)
+        return err;
+    *bytes = t->row_bytes != NULL ? t->row_bytes[1] : t->bytes_per_row;
+    err = check_lengths(f, t, error);
+    cadre_table_free(t);
+    return err;
+}
+
+/* Why a task cannot run that needs one that failed. */
+static void explain(const struct cadre_need *need, struct cadre_error *error)
+{
+    const struct cadre_proto *proto = need->owner->job.function->proto;
+
+    cadre_error_set(error, CADRE_EINVAL, "argument `%s` of %s: %s",
+                    param_name(&proto->params[need->param]), proto->name,
+                    cadre_future_text(need->on));
+}
+
+/* The task cannot run. Under the lock; it has ended afterwards. */
+static void give_up(struct cadre_future *f, cadre_err err,
+                    const struct cadre_mishap *of, const char *text)
+{
+    f->more->broken = err;
+    f->more->reason = cadre_mishap_create(of != NULL ? of->kind : 0,
+                                          of != NULL ? of->rank : -1,
+                                          of != NULL ? of->host : "", text);
+    cadre_farm_cancel(f->farm, &f->job);
+}
+
+static void go_on_without(struct cadre_need *need)
+{
+    struct cadre_error error = {""};
+
+    explain(need, &error);
+    give_up(need->owner, (cadre_err)need->on->err, need->on->mishap,
+            error.text);
+}
+
+static void go_on_with(struct cadre_future *f)
+{
+    struct cadre_error error = {"out of memory"};
+    uint64_t bytes = 0;
+    cadre_err err = CADRE_OK;
+
+    if (f->more->missing == 0)
+        err = complete(f, &bytes, &error);
+    if (err == CADRE_OK)
+        err = cadre_farm_release(f->farm, &f->job, bytes);
+    if (err != CADRE_OK)
+        give_up(f, err, NULL, error.text);
+}
+
+void cadre_need_ended(struct cadre_need *need)
+{
+    struct cadre_future *f = need->owner;
+
+    f->more->missing--;
+    if (!cadre_future_has_ended(f)) {
+        if (need->on->err != CADRE_OK)
+            go_on_without(need);
+        else
+            go_on_with(f);
+    }
+    cadre_future_unref(f); /* the one of the list of dependents */
+}
+
+/* --- submit
+ * ---------------------------------------------------------------------
+ */
+
+/* What needs `ranks` outcomes. */
+static cadre_err put_ranks(struct cadre_future *f, int ranks,
+                           struct cadre_error *error)
+{
+    if (ranks <= 1)
+        return CADRE_OK;
+    if (cadre_future_need_more(f) != CADRE_OK ||
+        (f->more->rest =
+             calloc((size_t)ranks - 1, sizeof(struct cadre_outcome *))) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    f->more->ranks = ranks;
+    return CADRE_OK;
+}
+
+static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
+                        int ranks, struct cadre_future **future,
+                        struct cadre_error *error)
+{
+    bool has_store = cadre_farm_has_store(farm);
+    const struct cadre_value *by_param[CADRE_PARAMS_MAX];
+    struct cadre_future *f;
+    size_t slots, total;
+    cadre_err err;
+
+    if ((err = cadre_function_check(call.function, has_store, error)) !=
+            CADRE_OK ||
+        (err = cadre_values_bind(call.function, call.values, has_store,
+                                 by_param, error)) != CADRE_OK ||
+        (err = measure(call.function->proto, by_param, &slots, &total,
+                       error)) != CADRE_OK)
+        return err;
+    if ((f = malloc(sizeof *f + total)) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    *f = (struct cadre_future){
+        .job = {.ops = &cadre_future_ops, .function = call.function},
+        .farm = farm,
+        .engine = cadre_farm_engine(farm),
+        .refs = 1};
+    if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
+        (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
+        (err = put_ranks(f, ranks, error)) != CADRE_OK ||
+        (err = put_needs(f, by_param, error)) != CADRE_OK) {
+        cadre_future_unref(f);
+        return err;
+    }
+    *future = f;
+    return CADRE_OK;
+}
+
+/* Is anything there that has failed, or can no one wait for it? */
+static cadre_err check_needs(struct cadre_future *f, struct cadre_error *error)
+{
+    for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
+        const struct cadre_need *need = &f->more->needs[i];
+
+        if (need->on->err != CADRE_OK && cadre_future_has_ended(need->on)) {
+            explain(need, error);
+            return (cadre_err)need->on->err;
+        }
+        if (!cadre_future_has_ended(need->on)) {
+            if (cadre_future_need_more(need->on) != CADRE_OK)
+                return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+            f->more->missing++;
+        }
+    }
+    return CADRE_OK;
+}
+
+/* Line up with those that wait for what the task needs. */
+static void await_needs(struct cadre_future *f)
+{
+    for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
+        struct cadre_need *need = &f->more->needs[i];
+        struct cadre_future_more *on = need->on->more;
+
+        if (cadre_future_has_ended(need->on))
+            continue;
+        if (on->dependents == NULL)
+            on->last_dependent = &on->dependents;
+        *on->last_dependent = need;
+        on->last_dependent = &need->next;
+        cadre_future_ref(f);
+    }
+}
+
+static cadre_err check_options(const struct cadre_task_options *o,
+                               struct cadre_error *error)
+{
+    enum { RETRIES_MAX = 1000 };
+    const double most_s = 1e6;
+    const unsigned all =
+        CADRE_RETRY_LOST | CADRE_RETRY_DEADLINE | CADRE_RETRY_FAILED;
+
+    if (o->retries < 0 || o->retries > RETRIES_MAX)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "retries is %d: it can be 0 to %d", o->retries,
+                               RETRIES_MAX);
+    if ((o->retry_on & ~all) != 0)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "retry_on is %#x: it is made of CADRE_RETRY_*",
+                               o->retry_on);
+    if (!(o->retry_wait_s >= 0 && o->retry_wait_s <= most_s))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "retry_wait_s is %g: it can be 0 to %g seconds",
+                               o->retry_wait_s, most_s);
+    if (!(o->deadline_s >= 0 && o->deadline_s <= most_s))
+        return cadre_error_set(
+            error, CADRE_EINVAL,
+            "deadline_s is %g: it can be 0 (for ever) to %g seconds",
+            o->deadline_s, most_s);
+    if (o->ranks < 0)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "ranks is %d: it can be 1 or more, or 0 for the "
+                               "object's own",
+                               o->ranks);
+    return CADRE_OK;
+}
+
+static uint32_t errors_of(unsigned retry_on)
+{
+    uint32_t errors = 0;
+
+    if (retry_on == 0 || (retry_on & CADRE_RETRY_LOST) != 0)
+        errors |= UINT32_C(1) << CADRE_ELOST;
+    if (retry_on == 0 || (retry_on & CADRE_RETRY_DEADLINE) != 0)
+        errors |= UINT32_C(1) << CADRE_ETIMEOUT;
+    if (retry_on == 0 || (retry_on & CADRE_RETRY_FAILED) != 0)
+        errors |= UINT32_C(1) << CADRE_ETASK;
+    return errors;
+}
+
+/* Queue the task; the farm has a reference then. Under the lock. */
+static cadre_err enqueue(struct cadre_future *f,
+                         const struct cadre_task_options *o,
+                         struct cadre_error *error)
+{
+    struct cadre_submission how = {
+        .count = 1,
+        .ranks = o->ranks,
+        .retries = (uint32_t)o->retries,
+        .retry_on = errors_of(o->retry_on),
+        .retry_wait_ns = (uint64_t)(o->retry_wait_s * 1e9),
+        .deadline_ns = (uint64_t)(o->deadline_s * 1e9)};
+    cadre_err err;
+
+    if ((err = check_needs(f, error)) != CADRE_OK)
+        return err;
+    if (f->more != NULL && f->more->missing > 0)
+        how.holds = (uint32_t)f->more->missing;
+    else
+        err = complete(f, &how.bytes_per_task, error);
+    if (err != CADRE_OK)
+        return err;
+    cadre_future_ref(f);
+    if ((err = cadre_farm_submit(f->farm, &f->job, &how, error)) != CADRE_OK)
+        cadre_future_unref(f);
+    else if (how.holds > 0 && !cadre_future_has_ended(f))
+        await_needs(f);
+    return err;
+}
+
+struct cadre_future *
+cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
+                       const struct cadre_task_options *options)
+{
+    static const struct cadre_task_options defaults;
+    const struct cadre_task_options *o = options != NULL ? options : &defaults;
+    const struct cadre_farm_options *of = cadre_farm_options_of(farm);
+    struct cadre_error error = {""};
+    struct cadre_future *f = NULL;
+    cadre_err err;
+
+    if ((err = check_options(o, &error)) != CADRE_OK ||
+        (err = create(farm, call, of->has_all_ranks ? of->ranks : 1, &f,
+                      &error)) != CADRE_OK)
+        return cadre_future_failed(err, &error);
+    cadre_engine_lock(f->engine);
+    err = enqueue(f, o, &error);
+    cadre_engine_run_later(f->engine);
+    cadre_engine_unlock(f->engine);
+    if (err == CADRE_OK)
+        return f;
+    cadre_future_unref(f);
+    return cadre_future_failed(err, &error);
+}
+
+struct cadre_future *
+cadre_object_submit(struct cadre_object *object,
+                    const struct cadre_task_options *options,
+                    struct cadre_invocation call)
+{
+    struct cadre_error error = {""};
+
+    if (object != NULL)
+        return cadre_farm_submit_call(object->farm, call, options);
+    return cadre_future_failed(
+        cadre_error_set(&error, CADRE_EINVAL, "submit: the object is NULL"),
+        &error);
+}
