@@ -6,6 +6,7 @@
  */
 #include "future.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +192,19 @@ static void on_started(struct cadre_job *job, uint64_t first, uint64_t count)
     future_of(job)->state = CADRE_FUTURE_RUNNING;
 }
 
+/* Where memory is short nobody hears of it. */
+static void on_news(struct cadre_job *job, uint64_t index, double progress,
+                    const char *text)
+{
+    struct cadre_future *f = future_of(job);
+
+    (void)index;
+    if (cadre_future_need_more(f) != CADRE_OK)
+        return;
+    f->more->progress = progress;
+    snprintf(f->more->news, sizeof f->more->news, "%s", text);
+}
+
 static void on_again(struct cadre_job *job, uint64_t first, uint64_t count)
 {
     (void)first;
@@ -228,6 +242,7 @@ static void on_done(struct cadre_job *job)
 const struct cadre_job_ops cadre_future_ops = {.pack = pack,
                                                .unpack = unpack,
                                                .failed = on_failed,
+                                               .news = on_news,
                                                .started = on_started,
                                                .again = on_again,
                                                .done = on_done};
@@ -406,6 +421,28 @@ enum cadre_future_state cadre_future_state(struct cadre_future *future)
         state = CADRE_FUTURE_PENDING;
     cadre_engine_unlock(future->engine);
     return state;
+}
+
+double cadre_future_progress(struct cadre_future *future, char *text,
+                             size_t len)
+{
+    bool is_open = !cadre_future_has_ended(future);
+    double progress = 0;
+
+    if (is_open) {
+        cadre_engine_lock(future->engine);
+        cadre_engine_poll(future->engine);
+    }
+    if (len > 0)
+        snprintf(text, len, "%s",
+                 future->more != NULL ? future->more->news : "");
+    if (future->more != NULL)
+        progress = future->more->progress;
+    if (is_open) {
+        cadre_engine_run_later(future->engine);
+        cadre_engine_unlock(future->engine);
+    }
+    return progress;
 }
 
 bool cadre_future_cancel(struct cadre_future *future)

@@ -79,6 +79,9 @@ struct cadre_future_more {
     struct cadre_callback *callbacks, **last_callback;
     _Atomic bool has_callbacks; /* they are still to be run, or are being run */
 
+    double progress; /* what the task says itself, 0 to 1 */
+    char news[64];
+
     int ranks;                   /* of the team */
     struct cadre_outcome **rest; /* outcomes of ranks 1, 2, ... */
 

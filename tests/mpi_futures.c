@@ -25,6 +25,13 @@ CADRE_TASK(int, nap, (int i, int ms))
     return i;
 }
 
+CADRE_TASK(int, half_way, (int ms, cadre_task *self))
+{
+    cadre_task_progress(self, 0.5, "half of it");
+    usleep((useconds_t)ms * 1000);
+    return ms;
+}
+
 CADRE_TASK(int, refuse, (int i))
 {
     cadre_task_fail(40 + i, "%d is not to my taste", i);
@@ -394,6 +401,26 @@ static void a_future_says_how_its_task_is(void)
     cadre_future_free(f);
     cadre_future_free(g);
     cadre_future_free(h);
+    cadre_pool_destroy(pool);
+}
+
+static void a_task_says_how_far_it_is(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    struct cadre_future *f = cadre_submit(pool, CADRE_FN(half_way), 500);
+    char text[32] = "?";
+    double progress = 0;
+
+    for (int i = 0; i < 200 && progress == 0; i++) {
+        usleep(2000);
+        progress = cadre_future_progress(f, text, sizeof text);
+    }
+    CU_ASSERT_EQUAL(progress, 0.5);
+    CU_ASSERT_STRING_EQUAL(text, "half of it");
+    CU_ASSERT_FALSE(cadre_future_done(f));
+    CHECK_OK(cadre_future_wait(f, -1));
+    CU_ASSERT_EQUAL(cadre_future_progress(f, NULL, 0), 0.5);
+    CU_ASSERT_EQUAL(int_of(f), 500);
     cadre_pool_destroy(pool);
 }
 
@@ -1001,6 +1028,7 @@ static const struct check_test tests[] = {
     CHECK(wrong_futures_are_refused_at_once),
     CHECK(a_failed_argument_fails_the_task_without_running_it),
     CHECK(a_future_says_how_its_task_is),
+    CHECK(a_task_says_how_far_it_is),
     CHECK(a_task_cancelled_before_it_starts_never_runs),
     CHECK(four_long_tasks_cancelled_after_a_while_all_end),
     CHECK(who_waits_sees_a_cancel_by_another_thread),

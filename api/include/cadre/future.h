@@ -111,6 +111,12 @@ enum cadre_future_state {
 CADRE_API enum cadre_future_state
 cadre_future_state(struct cadre_future *future);
 
+/* How far it is, 0 to 1, as it says itself by cadre_task_progress(), and its
+ * words, cut to `len` bytes of `text` (at most 63 and a zero are kept; `len` 0:
+ * not wanted). Takes what has arrived, but does not wait. */
+CADRE_API double cadre_future_progress(struct cadre_future *future, char *text,
+                                       size_t len);
+
 /* Has it ended, in whatever way? Does not wait. */
 CADRE_API bool cadre_future_done(struct cadre_future *future);
 
