@@ -604,7 +604,8 @@ static uint32_t errors_of(unsigned retry_on)
     uint32_t errors = 0;
 
     if (retry_on == 0 || (retry_on & CADRE_RETRY_LOST) != 0)
-        errors |= UINT32_C(1) << CADRE_ELOST;
+        errors |= UINT32_C(1) << CADRE_ELOST | UINT32_C(1) << CADRE_ECRASH |
+                  UINT32_C(1) << CADRE_EEXIT;
     if (retry_on == 0 || (retry_on & CADRE_RETRY_DEADLINE) != 0)
         errors |= UINT32_C(1) << CADRE_ETIMEOUT;
     if (retry_on == 0 || (retry_on & CADRE_RETRY_FAILED) != 0)

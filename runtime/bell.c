@@ -19,6 +19,7 @@ struct bell {
     _Alignas(64) _Atomic uint32_t rung; /* counts the rings; the futex */
     _Atomic uint32_t is_sleeping;       /* somebody wants to be rung */
     _Atomic uint64_t begun;             /* batch << 32 | tasks */
+    _Atomic uint64_t since_ns;          /* when that batch began */
     _Atomic uint32_t cancelled;         /* batch; 0: none */
 };
 
@@ -142,19 +143,25 @@ void cadre_bell_awake(struct cadre_bells *bells, uint32_t index)
 void cadre_board_begin(struct cadre_bells *bells, uint32_t index,
                        struct cadre_begun begun)
 {
+    if (begun.since_ns > 0) /* before the batch that it is of */
+        atomic_store_explicit(&bells->bell[index].since_ns, begun.since_ns,
+                              memory_order_relaxed);
     atomic_store_explicit(&bells->bell[index].begun,
                           (uint64_t)begun.batch << 32 | begun.tasks,
-                          memory_order_relaxed);
+                          memory_order_release);
 }
 
 struct cadre_begun cadre_board_begun(const struct cadre_bells *bells,
                                      uint32_t index)
 {
     uint64_t b =
-        atomic_load_explicit(&bells->bell[index].begun, memory_order_relaxed);
+        atomic_load_explicit(&bells->bell[index].begun, memory_order_acquire);
 
-    return (struct cadre_begun){.batch = (uint32_t)(b >> 32),
-                                .tasks = (uint32_t)b};
+    return (struct cadre_begun){
+        .batch = (uint32_t)(b >> 32),
+        .tasks = (uint32_t)b,
+        .since_ns = atomic_load_explicit(&bells->bell[index].since_ns,
+                                         memory_order_relaxed)};
 }
 
 void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,

@@ -64,6 +64,8 @@ void cadre_bell_awake(struct cadre_bells *bells, uint32_t index);
 struct cadre_begun {
     uint32_t batch; /* batches, since it was greeted; the last one runs */
     uint32_t tasks; /* of that batch (at most 2^32 - 1 are counted) */
+    uint64_t
+        since_ns; /* when the batch began (cadre_now_ns()); 0: nobody says */
 };
 
 /* The worker: task number `tasks` of batch number `batch` begins; both count

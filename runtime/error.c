@@ -44,6 +44,10 @@ const char *cadre_strerror(cadre_err err)
         return "worker lost";
     case CADRE_ECANCELLED:
         return "cancelled";
+    case CADRE_ECRASH:
+        return "task crashed";
+    case CADRE_EEXIT:
+        return "task ended its process";
     }
     return "unknown error";
 }

@@ -12,7 +12,7 @@
 
 enum {
     CADRE_ERROR_TEXT_MAX = 512,
-    CADRE_ERR_LAST = CADRE_ECANCELLED /* the highest number */
+    CADRE_ERR_LAST = CADRE_EEXIT /* the highest number */
 };
 
 struct cadre_error {

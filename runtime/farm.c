@@ -54,7 +54,8 @@ static cadre_err encode_batch(const struct member *m,
                                   .first = a->first,
                                   .count = a->count,
                                   .function = job->function->id,
-                                  .team = m->team->number};
+                                  .team = m->team->number,
+                                  .attempt = a->attempt};
     size_t mark;
     cadre_err err;
 
@@ -95,10 +96,17 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
         .job = job_of(a->job), .first = a->first, .count = a->count};
     cadre_err err;
 
+    if (batch.job->ops->deadline != NULL)
+        batch.deadline_ns = batch.job->ops->deadline(batch.job);
+
     if (t->is_starved)
         return;
     if (farm->nlanes > 1)
         t->lane->since_ns = cadre_now_ns();
+    if (batch.deadline_ns > 0) {
+        t->sent_ns = cadre_now_ns();
+        cadre_engine_check_by(farm->engine, t->sent_ns + batch.deadline_ns);
+    }
     if ((err = cadre_farm_team_reserve_batch(t)) == CADRE_OK)
         cadre_farm_team_push_batch(t, batch);
     for (int i = 0; i < t->size && err == CADRE_OK; i++)
@@ -165,7 +173,9 @@ static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
     cadre_err err = a->err;
     char text[CADRE_ERROR_TEXT_MAX];
 
-    if (a->team != 0)
+    if (a->team != 0 && err != CADRE_ELOST)
+        snprintf(text, sizeof text, "%s", farm->teams[a->team - 1]->stop_text);
+    else if (a->team != 0)
         snprintf(text, sizeof text, "%s while it had this task",
                  farm->last_lost);
     else if (farm->broken != CADRE_OK)
@@ -288,6 +298,15 @@ static cadre_err take_failures(struct member *m,
     cadre_err err = CADRE_OK;
     size_t at = 0;
 
+    if (cadre_farm_team_is_stopped(m))
+        return cadre_farm_team_note_failed(
+            m, (struct failed_task){.task = begin,
+                                    .err = m->team->stop_err,
+                                    .rank = -1,
+                                    .host = "",
+                                    .text = m->team->stop_text});
+    if (msg->nfailures == 0)
+        return CADRE_OK;
     cadre_member_name(m, where, sizeof where);
     while (cadre_failure_next(msg, &at, &failure) && err == CADRE_OK) {
         if (failure.row < msg->first || failure.row - msg->first >= msg->count)
@@ -436,7 +455,7 @@ static bool take_results(struct member *m, const struct cadre_msg_results *msg)
                                msg->outputs_len, &error);
     if (err != CADRE_OK)
         fail(job, msg->first, msg->count, err, error.text);
-    else if (msg->nfailures > 0 && take_failures(m, msg) != CADRE_OK) {
+    else if (take_failures(m, msg) != CADRE_OK) {
         m->team->is_starved = true;
         m->team->farm->has_starved = true;
     }
@@ -528,6 +547,8 @@ static void on_check(struct cadre_engine *engine, uint64_t now_ns)
         for (uint32_t i = 0; i < f->nteams; i++) {
             if (f->teams[i] != NULL)
                 cadre_farm_team_check(f->teams[i], now_ns);
+            if (f->teams[i] != NULL) /* it may be lost now */
+                cadre_farm_team_watch(f->teams[i], now_ns);
         }
         for (int i = 0; i < f->nlanes; i++) {
             if (cadre_sched_next_retry_ns(f->lanes[i]->sched) <= now_ns)
@@ -721,7 +742,7 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
     if ((err = check_open(farm, error)) != CADRE_OK ||
         (err = cadre_farm_lane(farm, how->ranks, &lane, error)) != CADRE_OK)
         return err;
-    if (lane->ranks > 1 || farm->options.is_fresh)
+    if (lane->ranks > 1 || farm->options.is_fresh || how->deadline_ns > 0)
         event.submit.chunk = 1;
     if (farm->nlanes > 1 && !cadre_sched_is_ready(lane->sched, &task_ns))
         lane->since_ns = cadre_now_ns();
@@ -742,8 +763,10 @@ cadre_err cadre_farm_release(struct cadre_farm *farm, struct cadre_job *job,
     struct cadre_event event = {
         .type = CADRE_EV_RELEASE,
         .release = {.job = id_of(job), .bytes_per_task = bytes_per_task}};
-    cadre_err err = cadre_farm_step(farm, &event);
+    cadre_err err = CADRE_EINVAL;
 
+    for (int i = 0; i < farm->nlanes && err == CADRE_EINVAL; i++)
+        err = cadre_farm_step(farm->lanes[i], &event);
     cadre_farm_recruit(farm);
     cadre_farm_flush(farm);
     return err;
@@ -757,6 +780,30 @@ void cadre_farm_hold(struct cadre_farm *farm)
 void cadre_farm_unhold(struct cadre_farm *farm)
 {
     farm->njobs--;
+}
+
+/* Which team runs `job`, if it has begun; NULL: none. */
+static struct team *runner(const struct cadre_farm *farm,
+                           const struct cadre_job *job)
+{
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
+
+        if (t != NULL && t->held > 0 && t->ring[t->head].job == job)
+            return t;
+    }
+    return NULL;
+}
+
+bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
+                     cadre_err err, const char *text)
+{
+    struct team *t = runner(farm, job);
+
+    if (t == NULL || t->stop_err != CADRE_OK)
+        return false;
+    cadre_farm_team_stop(t, err, text);
+    return true;
 }
 
 bool cadre_farm_has_begun(const struct cadre_farm *farm,

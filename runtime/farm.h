@@ -51,6 +51,8 @@ struct cadre_job_ops {
      * were not begun after all. What unpack() and failed() said of them is
      * void. NULL: of no interest. */
     void (*again)(struct cadre_job *job, uint64_t first, uint64_t count);
+    /* How long each task may take, in ns; 0: for ever. NULL: for ever. */
+    uint64_t (*deadline)(struct cadre_job *job);
     /* Every task has ended. The farm's last word: the job may free itself. */
     void (*done)(struct cadre_job *job);
 };
@@ -144,6 +146,12 @@ void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
 /* From now on so many teams: more are started, of too many the idle ones leave
  * at once, then others when they have ended their tasks. */
 void cadre_farm_resize(struct cadre_farm *farm, int teams);
+
+/* End the task of `job`, a single one, that is running: it is told so, gets
+ * half a second to return, and then its team is ended and replaced. It fails
+ * with `err` and `text`. False: it has not begun, or has ended. */
+bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
+                     cadre_err err, const char *text);
 
 /* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
  */

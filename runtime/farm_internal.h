@@ -34,6 +34,7 @@ struct sent {
     struct cadre_job *job;
     uint64_t first;
     uint64_t count;
+    uint64_t deadline_ns; /* it may take this long; 0: for ever */
 };
 
 /* A task that has failed on some rank, and how. Kept until all members have
@@ -83,6 +84,11 @@ struct team {
     struct failed_task *failed;
     uint32_t nfailed, failed_cap;
     uint64_t failed_ns; /* when the first of them failed */
+    cadre_err stop_err; /* batch `stop_batch` is to end; CADRE_OK: none is */
+    uint64_t stop_batch;
+    uint64_t stop_ns; /* since then */
+    uint64_t sent_ns; /* when a task with a deadline was sent last */
+    char stop_text[160];
 };
 
 /* A communicator that no team uses at the moment. */
@@ -210,6 +216,12 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
 /* `worker`, a member, is gone, and the team with it. */
 void cadre_farm_team_lose(struct member *member);
 
+/* Tell the team that its first batch is to end, and see to it. */
+void cadre_farm_team_stop(struct team *team, cadre_err err, const char *text);
+
+/* Is the batch in which `member` is to end? */
+bool cadre_farm_team_is_stopped(const struct member *member);
+
 /* After a task that has failed: a new communicator, as on the old one messages
  * may be under way that no rank expects. */
 void cadre_farm_team_renew(struct team *team);
@@ -220,6 +232,9 @@ void cadre_farm_team_check(struct team *team, uint64_t now_ns);
 /* The team gets no more tasks, and goes when it has ended those it has. May
  * free it. */
 void cadre_farm_team_retire(struct team *team);
+
+/* Its first task has a deadline, or is to end: see to it. May lose the team. */
+void cadre_farm_team_watch(struct team *team, uint64_t now_ns);
 
 /* A retired team holds nothing any more: its members are free. The caller of
  * the step that said so frees it. */

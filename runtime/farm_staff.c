@@ -20,7 +20,8 @@
 
 enum {
     BARREN_MAX = 4, /* teams lost in a row that never began a task */
-    GRACE_MS = 400  /* for the ranks of a team one of which has failed */
+    GRACE_MS = 400, /* for the ranks of a team one of which has failed */
+    STOP_MS = 500   /* for a task that is to end */
 };
 
 /* Ranks in teams that stay, and on the bench. */
@@ -486,6 +487,8 @@ void cadre_farm_team_lose(struct member *member)
         cadre_engine_tidy(farm->engine, crew);
         return;
     }
+    if (t->stop_err != CADRE_OK && t->done.batch == t->stop_batch)
+        event.lost.err = t->stop_err;
     event.lost.is_known = cadre_farm_team_begun(t, &held, &event.lost.begun);
     was_barren = !t->has_worked &&
                  (held == 0 || (event.lost.is_known && event.lost.begun == 0));
@@ -534,6 +537,86 @@ void cadre_farm_team_renew(struct team *team)
     team->is_starved = true;
     team->farm->has_starved = true;
 }
+
+/* --- ending a task that runs ---------------------------------------------- */
+
+bool cadre_farm_team_is_stopped(const struct member *member)
+{
+    return member->team->stop_err != CADRE_OK &&
+           member->done.batch == member->team->stop_batch;
+}
+
+void cadre_farm_team_stop(struct team *team, cadre_err err, const char *text)
+{
+    team->stop_err = err;
+    team->stop_batch = team->done.batch;
+    team->stop_ns = cadre_now_ns();
+    snprintf(team->stop_text, sizeof team->stop_text, "%s", text);
+    for (int i = 0; i < team->size; i++) {
+        const struct member *m = &team->members[i];
+
+        if (m->crew->bells != NULL)
+            cadre_board_cancel(
+                m->crew->bells, cadre_member_worker(m)->bell,
+                (uint32_t)(m->first_batch + team->stop_batch + 1));
+    }
+    cadre_engine_check_by(team->farm->engine,
+                          team->stop_ns + STOP_MS * 1000000ull);
+}
+
+/* When the first batch began, as far as is known. */
+static uint64_t begun_ns(const struct team *t)
+{
+    const struct member *leader = &t->members[0];
+    struct cadre_begun b;
+
+    if (leader->crew->bells == NULL || !cadre_member_worker(leader)->has_bell)
+        return t->sent_ns;
+    b = cadre_board_begun(leader->crew->bells,
+                          cadre_member_worker(leader)->bell);
+    return b.batch == (uint32_t)(leader->first_batch + t->done.batch + 1)
+               ? b.since_ns
+               : 0;
+}
+
+static void check_deadline(struct team *t, uint64_t now_ns)
+{
+    uint64_t limit = t->held > 0 ? t->ring[t->head].deadline_ns : 0;
+    uint64_t since;
+    char text[96];
+
+    if (limit == 0 || t->stop_err != CADRE_OK || (since = begun_ns(t)) == 0)
+        return;
+    if (now_ns < since + limit) {
+        cadre_engine_check_by(t->farm->engine, since + limit);
+        return;
+    }
+    snprintf(text, sizeof text, "the task has not ended within %g s",
+             (double)limit / 1e9);
+    cadre_farm_team_stop(t, CADRE_ETIMEOUT, text);
+}
+
+/* It was told to end and does not. May lose the team. */
+static void check_stop(struct team *t, uint64_t now_ns)
+{
+    if (t->stop_err == CADRE_OK || now_ns < t->stop_ns + STOP_MS * 1000000ull)
+        return;
+    if (t->done.batch != t->stop_batch)
+        t->stop_err = CADRE_OK;
+    else
+        cadre_engine_lose(t->farm->engine, t->members[0].crew,
+                          cadre_member_worker(&t->members[0]));
+}
+
+void cadre_farm_team_watch(struct team *team, uint64_t now_ns)
+{
+    if (team->state == TEAM_BENCH || team->held == 0)
+        return;
+    check_deadline(team, now_ns);
+    check_stop(team, now_ns);
+}
+
+/* --- ranks that hang ------------------------------------------------------ */
 
 /* Does a rank hang in a task that has failed elsewhere in its team? */
 void cadre_farm_team_check(struct team *team, uint64_t now_ns)

@@ -8,8 +8,8 @@
 
 enum {
     /* Offsets in the frame of what is filled in at the end. */
-    BATCH_ARGS_LEN_AT = 56,
-    BATCH_ARGS_AT = 64, /* a multiple of CADRE_FRAME_ALIGN */
+    BATCH_ARGS_LEN_AT = 64,
+    BATCH_ARGS_AT = 80, /* a multiple of CADRE_FRAME_ALIGN */
     RESULTS_COUNT_AT = 40,
     RESULTS_ELAPSED_AT = 48,
     RESULTS_NFAILURES_AT = 56,
@@ -235,7 +235,10 @@ cadre_err cadre_batch_begin(const struct cadre_msg_batch *msg,
     put_u64(buffer, msg->count);
     put_u32(buffer, msg->function);
     put_u32(buffer, msg->team);
+    put_u32(buffer, msg->attempt);
+    put_u32(buffer, 0);
     put_u64(buffer, 0); /* bytes of arguments: cadre_batch_end() */
+    put_u64(buffer, 0);
     assert(buffer->len - *mark == BATCH_ARGS_AT);
     return CADRE_OK;
 }
@@ -268,7 +271,10 @@ cadre_err cadre_batch_decode(const struct cadre_frame *frame,
     m.team = get_u32(&r, "team");
     if (m.team == 0)
         complain(&r, "team", "is 0");
+    m.attempt = get_u32(&r, "attempt");
+    get_padding(&r, 4);
     args_len = get_u64(&r, "args_len");
+    get_padding(&r, 8);
     m.args = get_bytes(&r, args_len, "args");
     m.args_len = (size_t)args_len;
     if (finish(&r) == CADRE_OK)

@@ -142,6 +142,7 @@ struct cadre_msg_batch {
     uint64_t count;            /* rows, 1 or more */
     uint32_t function;         /* id of an earlier FUNCTION */
     uint32_t team;             /* number of an earlier TEAM */
+    uint32_t attempt;          /* these tasks' first, second, ... (from 1) */
     const unsigned char *args; /* lent by the input when decoded */
     size_t args_len;
 };

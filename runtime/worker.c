@@ -17,11 +17,13 @@
 #include "function.h"
 #include "log.h"
 #include "pack.h"
+#include "trap.h"
 #include "worker_team.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -41,6 +43,7 @@ enum {
     LOOKS = 3,       /* polls before sleeping */
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
     NEWS_MS = 50,     /* between two messages about a task's progress */
+    LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
 
@@ -52,7 +55,8 @@ struct cadre_task {
     struct cadre_workteam *team;
     uint64_t job;
     uint64_t row;
-    uint32_t number;  /* of the task in its batch, from 1 */
+    uint32_t number; /* of the task in its batch, from 1 */
+    uint32_t attempt;
     uint64_t told_ns; /* when it told its progress last */
     bool has_failed;
     int kind;
@@ -63,10 +67,12 @@ static _Thread_local struct cadre_task *current_task;
 
 /* A function as this worker knows it. */
 struct known {
+    struct worker *worker;
     struct cadre_proto *proto;
     struct cadre_call *call; /* NULL: `err` says why it cannot be called */
     struct cadre_rows *rows;
     bool has_specials; /* parameters that the worker fills in */
+    bool has_fills;    /* and those that may come from the store */
     cadre_err err;
     struct cadre_error error;
 };
@@ -94,6 +100,9 @@ struct worker {
     uint32_t functions_max;
     struct failed_row *failures;
     size_t nfailures, failures_max;
+    struct cadre_crash crash;
+    struct known *running; /* the function of the running task */
+    uint64_t sent;         /* tasks of the batch before this are reported */
     struct cadre_task task;
     cadre_task *task_pointer; /* what a `cadre_task *` parameter is given */
 };
@@ -154,6 +163,7 @@ void cadre_worker_describe(const cadre_task *task, struct cadre_task_info *info)
                                      .rank = task->team->rank,
                                      .size = task->team->size,
                                      .worker = task->worker->rank,
+                                     .attempt = (int)task->attempt,
                                      .host = self.host};
 }
 
@@ -309,25 +319,111 @@ static cadre_err check_row(const struct worker *w, const struct known *k,
     return t->err != CADRE_OK ? t->err : k->err;
 }
 
-/* Call the function for the current row. */
+/* --- a task that takes the process along ------------------------------------
+ */
+
+static void call_function(void *arg)
+{
+    struct known *k = arg;
+
+    cadre_call_invoke(k->call, cadre_rows_args(k->rows),
+                      cadre_rows_result(k->rows));
+}
+
+/* The running task has ruined this process, whose heap and locks cannot be
+ * trusted: say so, with what ended before it, and leave. If even that fails, an
+ * alarm or another signal ends the process, and the controller is left with
+ * what the board says. */
+static _Noreturn void say_last_word(struct worker *w, cadre_err err,
+                                    const char *text, int status)
+{
+    uint64_t end;
+
+    signal(SIGALRM, SIG_DFL);
+    alarm(LAST_WORD_S);
+    if (note_failure(w, w->task.row, err, 0, text) == CADRE_OK &&
+        cadre_rows_store(w->running->rows, true) == CADRE_OK)
+        send_results(w, w->running, w->task.job, w->sent, 0);
+    end = cadre_now_ns() + LAST_WORD_S * 1000 * MS;
+    while (cadre_channel_is_busy(w->channel) && cadre_now_ns() < end) {
+        struct cadre_message ignored;
+
+        cadre_channel_receive(w->channel, &ignored);
+    }
+    fflush(stdout);
+    _exit(status);
+}
+
+/* The lines of a backtrace that fit behind what happened. */
+static _Noreturn void die_of_crash(struct worker *w)
+{
+    char text[CADRE_ERROR_TEXT_MAX];
+
+    fprintf(stderr, "cadre: task ended by %s\n%s", w->crash.what,
+            w->crash.backtrace);
+    snprintf(text, sizeof text, "%.100s; %.380s", w->crash.what,
+             w->crash.backtrace);
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '\n')
+            *c = c[1] != '\0' ? ',' : '\0';
+    }
+    say_last_word(w, CADRE_ECRASH, text, 1);
+}
+
+static void on_exit_in_task(int status, void *arg)
+{
+    struct worker *w = arg;
+    char text[64];
+
+    if (current_task == NULL)
+        return;
+    snprintf(text, sizeof text, "the task called exit(%d)", status);
+    say_last_word(w, CADRE_EEXIT, text, status);
+}
+
+/* --- rows -------------------------------------------------------------------
+ */
+
+/* Call the function, all its arguments being there. */
+static cadre_err call_row(struct worker *w, struct known *k, uint64_t row,
+                          bool *has_failed)
+{
+    w->task.has_failed = false;
+    w->task.row = row;
+    w->running = k;
+    if (!cadre_trap_run(call_function, k, &w->crash))
+        die_of_crash(w);
+    *has_failed = w->task.has_failed;
+    return *has_failed
+               ? note_failure(w, row, CADRE_ETASK, w->task.kind, w->task.text)
+               : CADRE_OK;
+}
+
+static void tell_begun(struct worker *w)
+{
+    struct cadre_begun begun = {.batch = w->batches, .tasks = w->task.number};
+
+    if (w->bells == NULL)
+        return;
+    if (begun.tasks == 1)
+        begun.since_ns = cadre_now_ns();
+    cadre_board_begin(w->bells, w->bell, begun);
+}
+
+/* Run the task of the current row. */
 static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
 {
-    const char *why = "";
+    struct cadre_error error;
+    const char *why = error.text;
     bool has_failed = true;
     cadre_err err = check_row(w, k, &why);
 
     w->task.number++;
-    if (w->bells != NULL)
-        cadre_board_begin(w->bells, w->bell,
-                          (struct cadre_begun){w->batches, w->task.number});
+    tell_begun(w);
+    if (err == CADRE_OK && k->has_fills)
+        err = cadre_rows_fill(k->rows, w->task.team->store->store, &error);
     if (err == CADRE_OK) {
-        w->task.has_failed = false;
-        w->task.row = row;
-        cadre_call_invoke(k->call, cadre_rows_args(k->rows),
-                          cadre_rows_result(k->rows));
-        has_failed = w->task.has_failed;
-        if (has_failed)
-            err = note_failure(w, row, CADRE_ETASK, w->task.kind, w->task.text);
+        err = call_row(w, k, row, &has_failed);
     } else {
         err = note_failure(w, row, err, 0, why);
     }
@@ -376,6 +472,7 @@ static cadre_err run_rows(struct worker *w, struct known *k,
     cadre_err err = CADRE_OK;
 
     current_task = &w->task;
+    w->sent = sent;
     while (err == CADRE_OK && cadre_rows_next(k->rows)) {
         err = run_row(w, k, row++);
         if (err == CADRE_OK && is_time_to_send(&pace) &&
@@ -383,7 +480,7 @@ static cadre_err run_rows(struct worker *w, struct known *k,
             err = send_results(w, k, msg->job, sent,
                                pace.looked_ns - pace.start_ns);
             pace.start_ns = pace.looked_ns;
-            sent = row;
+            w->sent = sent = row;
         }
     }
     current_task = NULL;
@@ -432,6 +529,7 @@ static cadre_err learn(const struct cadre_msg_function *msg, struct known *k,
         return err;
     for (int i = 0; i < k->proto->nparams; i++)
         k->has_specials |= !cadre_param_is_sent(&k->proto->params[i]);
+    k->has_fills = true;
     k->err = cadre_task_find(msg->library, msg->symbol, &fn, &k->error);
     if (k->err == CADRE_OK)
         k->err = cadre_call_create(k->proto, fn, &k->call, &k->error);
@@ -465,6 +563,7 @@ static cadre_err on_function(struct worker *w, const struct cadre_frame *frame,
     }
     if ((k = calloc(1, sizeof *k)) == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    k->worker = w;
     if ((err = learn(&msg, k, error)) != CADRE_OK) {
         free_known(k);
         return err;
@@ -493,6 +592,7 @@ static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
                                k == NULL ? "function" : "team");
     w->batches++;
     w->task.job = msg.job;
+    w->task.attempt = msg.attempt;
     w->task.number = 0;
     bind_specials(w, k);
     err = cadre_rows_load(k->rows, msg.count, (void *)(uintptr_t)msg.args,
@@ -533,6 +633,16 @@ static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
                                               team->error.text, error);
 }
 
+static void call_init(void *arg)
+{
+    struct known *k = arg;
+    struct worker *w = k->worker;
+
+    current_task = &w->task;
+    call_function(k);
+    current_task = NULL;
+}
+
 /* An init function runs like a task without arguments of its own. */
 static cadre_err run_init(struct worker *w, struct known *k,
                           struct cadre_error *error)
@@ -545,16 +655,20 @@ static cadre_err run_init(struct worker *w, struct known *k,
         return t->err = k->err;
     }
     bind_specials(w, k);
-    if ((err = cadre_rows_load(k->rows, 1, NULL, 0, error)) != CADRE_OK)
+    if ((err = cadre_rows_load_nothing(k->rows, 1, error)) != CADRE_OK)
         return err;
     w->task.has_failed = false;
     w->task.number = 0;
-    current_task = &w->task;
-    if (cadre_rows_next(k->rows))
-        cadre_call_invoke(k->call, cadre_rows_args(k->rows),
-                          cadre_rows_result(k->rows));
-    current_task = NULL;
-    if (w->task.has_failed)
+    if (!cadre_rows_next(k->rows))
+        return CADRE_OK;
+    if ((t->err = cadre_rows_fill(k->rows, t->store->store, &t->error)) !=
+        CADRE_OK)
+        return CADRE_OK;
+    if (!cadre_trap_run(call_init, k, &w->crash))
+        t->err = cadre_error_set(&t->error, CADRE_ECRASH,
+                                 "the init function was ended by %.400s",
+                                 w->crash.what);
+    else if (w->task.has_failed)
         t->err =
             cadre_error_set(&t->error, CADRE_ETASK,
                             "the init function failed: %.400s", w->task.text);
@@ -589,6 +703,8 @@ static cadre_err on_end(struct worker *w, const struct cadre_frame *frame,
 
     if (err == CADRE_OK && frame->type == CADRE_FRAME_DISBAND)
         cadre_workteam_disband(&w->teams, msg.number);
+    else if (err == CADRE_OK)
+        cadre_workteams_close(&w->teams, msg.number);
     return err;
 }
 
@@ -796,6 +912,17 @@ static void fini(struct worker *w)
     cadre_workteams_fini(&w->teams);
 }
 
+/* A task that crashes, or exits, is told about. */
+static void guard(struct worker *w)
+{
+    struct cadre_error error = {""};
+
+    if (cadre_trap_install(&error) != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN, "a task that crashes says nothing: %s",
+                  error.text);
+    cadre_trap_on_exit(on_exit_in_task, w);
+}
+
 cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
                            struct cadre_error *error)
 {
@@ -811,6 +938,8 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
         CADRE_OK)
         return err;
     result = cadre_workteams_init(&w.teams, crew, error);
+    if (result == CADRE_OK)
+        guard(&w);
     while (!w.is_dismissed && result == CADRE_OK) {
         next_message(&w, &message);
         result = on_message(&w, &message, error);

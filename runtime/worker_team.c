@@ -20,13 +20,63 @@ static void free_team(struct cadre_workteam *t)
     free(t);
 }
 
+/* The store of object `number`, made if there is none. NULL: out of memory. */
+static struct cadre_workstore *store_of(struct cadre_workteams *teams,
+                                        uint32_t number)
+{
+    struct cadre_workstore *s = teams->stores;
+
+    while (s != NULL && s->object != number)
+        s = s->next;
+    if (s != NULL || (s = calloc(1, sizeof *s)) == NULL)
+        return s;
+    if ((s->store = cadre_store_new()) == NULL) {
+        free(s);
+        return NULL;
+    }
+    s->object = number;
+    s->next = teams->stores;
+    teams->stores = s;
+    return s;
+}
+
+void cadre_workteams_close(struct cadre_workteams *teams, uint32_t number)
+{
+    struct cadre_workstore **at = &teams->stores, *gone;
+    struct cadre_workteam **t = &teams->list;
+
+    while (*at != NULL && (*at)->object != number)
+        at = &(*at)->next;
+    if ((gone = *at) == NULL)
+        return;
+    cadre_store_empty(gone->store); /* destructors may use communicators */
+    while (*t != NULL) {
+        struct cadre_workteam *team = *t;
+
+        if (team->store == gone) {
+            *t = team->next;
+            free_team(team);
+        } else {
+            t = &team->next;
+        }
+    }
+    *at = gone->next;
+    cadre_store_free(gone->store);
+    free(gone);
+}
+
+/* Destructors may use communicators: they run before those are freed. */
 void cadre_workteams_fini(struct cadre_workteams *teams)
 {
+    for (struct cadre_workstore *s = teams->stores; s != NULL; s = s->next)
+        cadre_store_empty(s->store);
     for (struct cadre_workteam *t = teams->list, *next; t != NULL; t = next) {
         next = t->next;
         free_team(t);
     }
     teams->list = NULL;
+    while (teams->stores != NULL)
+        cadre_workteams_close(teams, teams->stores->object);
     if (teams->self != MPI_COMM_NULL)
         MPI_Comm_free(&teams->self);
 }
@@ -109,9 +159,10 @@ cadre_err cadre_workteam_form(struct cadre_workteams *teams,
                               struct cadre_error *error)
 {
     int *ranks = members_of(teams, msg);
+    struct cadre_workstore *store = store_of(teams, msg->object);
     struct cadre_workteam *t = calloc(1, sizeof *t);
 
-    if (ranks == NULL || t == NULL ||
+    if (ranks == NULL || t == NULL || store == NULL ||
         cadre_workteam_find(teams, msg->team) != NULL) {
         free(ranks);
         free(t);
@@ -120,7 +171,7 @@ cadre_err cadre_workteam_form(struct cadre_workteams *teams,
     }
     *t = (struct cadre_workteam){.next = teams->list,
                                  .number = msg->team,
-                                 .object = msg->object,
+                                 .store = store,
                                  .rank = (int)msg->rank,
                                  .size = (int)msg->size,
                                  .has_all = msg->has_all != 0,

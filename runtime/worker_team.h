@@ -8,13 +8,21 @@
 #define CADRE_RUNTIME_WORKER_TEAM_H
 
 #include "frame.h"
+#include "store.h"
 
 #include <mpi.h>
+
+/* What the tasks of one object keep here. */
+struct cadre_workstore {
+    struct cadre_workstore *next;
+    uint32_t object;
+    struct cadre_store *store;
+};
 
 struct cadre_workteam {
     struct cadre_workteam *next;
     uint32_t number;
-    uint32_t object; /* whose store it works with */
+    struct cadre_workstore *store; /* of its object */
     int rank, size;
     bool has_all; /* every rank's outputs are wanted */
     MPI_Comm comm;
@@ -26,6 +34,7 @@ struct cadre_workteams {
     MPI_Comm crew;               /* all workers; borrowed */
     MPI_Comm self;               /* this one alone */
     struct cadre_workteam *list; /* the one used last first */
+    struct cadre_workstore *stores;
 };
 
 cadre_err cadre_workteams_init(struct cadre_workteams *teams, MPI_Comm crew,
@@ -46,5 +55,8 @@ struct cadre_workteam *cadre_workteam_find(struct cadre_workteams *teams,
 
 /* Forget the team. Does nothing if there is none. */
 void cadre_workteam_disband(struct cadre_workteams *teams, uint32_t number);
+
+/* Forget what object `number` has stored, and its teams; destructors run. */
+void cadre_workteams_close(struct cadre_workteams *teams, uint32_t number);
 
 #endif

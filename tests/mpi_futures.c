@@ -790,7 +790,7 @@ static void an_executor_brings_a_row_for_each_rank(void)
     cadre_future_free(both[1]);
     fails(cadre_submit_with(ex, &(struct cadre_task_options){.ranks = 3},
                             CADRE_FN(add), 1, 2),
-          CADRE_EINVAL, "ranks is 3: the teams here have 2");
+          CADRE_EINVAL, "ranks is 3: here every task has 2");
     cadre_executor_destroy(ex);
     cadre_pool_destroy(pool);
 }
@@ -950,11 +950,15 @@ static void options_out_of_range_are_refused(void)
     struct cadre_pool *pool = pool_of(1);
     struct cadre_task_options wrong[] = {
         {.retries = -1},      {.retries = 1001},   {.retry_on = 8},
-        {.retry_wait_s = -1}, {.deadline_s = 1e9}, {.ranks = 2}};
-    static const char *const says[] = {
-        "retries is -1",       "retries is 1001",
-        "retry_on is 0x8",     "retry_wait_s is",
-        "deadline_s is 1e+09", "ranks is 2: the teams here have 1"};
+        {.retry_wait_s = -1}, {.deadline_s = 1e9}, {.ranks = -1},
+        {.ranks = 2}};
+    static const char *const says[] = {"retries is -1",
+                                       "retries is 1001",
+                                       "retry_on is 0x8",
+                                       "retry_wait_s is",
+                                       "deadline_s is 1e+09",
+                                       "ranks is -1",
+                                       "ranks is 2: here every task has 1"};
 
     for (int i = 0; i < 6; i++)
         fails(cadre_submit_with(pool, &wrong[i], CADRE_FN(add), 1, 2),

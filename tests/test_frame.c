@@ -519,7 +519,7 @@ static void an_impossible_field_is_refused_by_its_name(void)
 
     expect_damage(encode_welcome, 116, 2, 4, "has_bell");
     expect_damage(encode_refuse, 24, 0, 4, "err");
-    expect_damage(encode_refuse, 24, 17, 4, "err");
+    expect_damage(encode_refuse, 24, 19, 4, "err");
     expect_damage(encode_refuse, 28, 6, 2, "text");
     expect_damage(encode_refuse, 28, 8, 2, "text");
     expect_damage(encode_function, 24, 0, 4, "id");
@@ -536,13 +536,14 @@ static void an_impossible_field_is_refused_by_its_name(void)
     expect_damage(encode_team, 36, 1 << 17, 4, "size");
     expect_damage(encode_team, 36, 4000, 4, "members");
     expect_damage(encode_team, 40, 2, 4, "has_all");
-    expect_damage(encode_ready, 28, 17, 4, "err");
+    expect_damage(encode_ready, 28, 19, 4, "err");
     expect_damage(encode_init, 28, 0, 4, "function");
     expect_damage(encode_close, 24, 0, 4, "number");
     expect_damage(encode_news, 40, UINT64_MAX, 8, "progress");
-    expect_damage(encode_batch, 56, UINT64_MAX, 8, "args");
-    expect_damage(encode_batch, 56, sizeof payload - 2, 8, "padding");
-    expect_damage(encode_batch, 56, 0, 8, "end");
+    expect_damage(encode_batch, 60, 1, 4, "padding");
+    expect_damage(encode_batch, 64, UINT64_MAX, 8, "args");
+    expect_damage(encode_batch, 64, sizeof payload - 2, 8, "padding");
+    expect_damage(encode_batch, 64, 0, 8, "end");
     expect_damage(encode_results, 40, 0, 8, "count");
     expect_damage(encode_results, 40, 2, 8, "failure row");
     expect_damage(encode_results, 56, 1, 4, "failures");

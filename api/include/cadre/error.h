@@ -17,22 +17,24 @@ extern "C" {
 /* What went wrong. The numbers travel between processes: never renumber. */
 typedef enum cadre_err {
     CADRE_OK = 0,
-    CADRE_ENOMEM = 1,     /* out of memory */
-    CADRE_EINVAL = 2,     /* an argument is out of its documented range */
-    CADRE_ESTATE = 3,     /* not allowed now: before init, on a worker, ... */
-    CADRE_ECLOSED = 4,    /* the object has been shut down */
-    CADRE_EPARSE = 5,     /* a prototype that cannot be read */
-    CADRE_ETYPE = 6,      /* a value of the wrong type, count or size */
-    CADRE_ENOTFOUND = 7,  /* no such library, symbol, program or file */
-    CADRE_ESPAWN = 8,     /* workers could not be started */
-    CADRE_ETIMEOUT = 9,   /* a deadline passed */
-    CADRE_EPROTO = 10,    /* a damaged or foreign frame */
-    CADRE_EVERSION = 11,  /* the other side is of another version */
-    CADRE_EMPI = 12,      /* MPI reported an error */
-    CADRE_EIO = 13,       /* the operating system reported an error */
-    CADRE_ETASK = 14,     /* the task function said that it failed */
-    CADRE_ELOST = 15,     /* the worker that ran the task is gone */
-    CADRE_ECANCELLED = 16 /* cancelled before it ran */
+    CADRE_ENOMEM = 1,      /* out of memory */
+    CADRE_EINVAL = 2,      /* an argument is out of its documented range */
+    CADRE_ESTATE = 3,      /* not allowed now: before init, on a worker, ... */
+    CADRE_ECLOSED = 4,     /* the object has been shut down */
+    CADRE_EPARSE = 5,      /* a prototype that cannot be read */
+    CADRE_ETYPE = 6,       /* a value of the wrong type, count or size */
+    CADRE_ENOTFOUND = 7,   /* no such library, symbol, program or file */
+    CADRE_ESPAWN = 8,      /* workers could not be started */
+    CADRE_ETIMEOUT = 9,    /* a deadline passed */
+    CADRE_EPROTO = 10,     /* a damaged or foreign frame */
+    CADRE_EVERSION = 11,   /* the other side is of another version */
+    CADRE_EMPI = 12,       /* MPI reported an error */
+    CADRE_EIO = 13,        /* the operating system reported an error */
+    CADRE_ETASK = 14,      /* the task function said that it failed */
+    CADRE_ELOST = 15,      /* the worker that ran the task is gone */
+    CADRE_ECANCELLED = 16, /* cancelled before it ran, or while it did */
+    CADRE_ECRASH = 17,     /* a signal ended the task: SIGSEGV, SIGABRT, ... */
+    CADRE_EEXIT = 18       /* the task ended its process by exit() */
 } cadre_err;
 
 /* A few words for `err`; lent for ever. */

@@ -102,6 +102,7 @@ struct cadre_task_info {
     uint64_t index;   /* in its map; of a single task: 0 */
     int rank, size;   /* in the team that runs it */
     int worker;       /* this process's number among those started with it */
+    int attempt;      /* 1, or more where it is tried again */
     const char *host; /* lent for ever */
 };
 
