@@ -960,7 +960,7 @@ static void options_out_of_range_are_refused(void)
                                        "ranks is -1",
                                        "ranks is 2: here every task has 1"};
 
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         fails(cadre_submit_with(pool, &wrong[i], CADRE_FN(add), 1, 2),
               CADRE_EINVAL, says[i]);
     cadre_pool_destroy(pool);
