@@ -75,13 +75,13 @@ static cadre_err encode_batch(const struct member *m,
 }
 
 static void fail(struct cadre_job *job, uint64_t first, uint64_t count,
-                 cadre_err err, const char *text)
+                 cadre_err err, const char *host, const char *text)
 {
     struct cadre_fault fault = {.first = first,
                                 .count = count,
                                 .err = err,
                                 .rank = -1,
-                                .host = "",
+                                .host = host,
                                 .text = text};
 
     job->ops->failed(job, &fault);
@@ -151,6 +151,7 @@ static void tell_failed(const struct failed_task *f)
 static void fail_sent(const struct team *team, const struct cadre_action *a,
                       cadre_err err, const char *text)
 {
+    const char *host = cadre_member_worker(&team->members[0])->process.host;
     uint64_t from = a->first, end = a->first + a->count;
     struct cadre_job *job = job_of(a->job);
 
@@ -160,12 +161,12 @@ static void fail_sent(const struct team *team, const struct cadre_action *a,
         if (f == NULL)
             continue;
         if (i > from)
-            fail(job, from, i - from, err, text);
+            fail(job, from, i - from, err, host, text);
         tell_failed(f);
         from = i + 1;
     }
     if (from < end)
-        fail(job, from, end - from, err, text);
+        fail(job, from, end - from, err, host, text);
 }
 
 static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
@@ -186,7 +187,7 @@ static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
         fail_sent(farm->teams[a->team - 1], a, err, text);
     else
         fail(job_of(a->job), a->first, a->count,
-             farm->broken != CADRE_OK ? farm->broken : err, text);
+             farm->broken != CADRE_OK ? farm->broken : err, "", text);
 }
 
 static void do_job_done(struct cadre_farm *farm, const struct cadre_action *a)
@@ -382,6 +383,26 @@ static void tell_all_failed(const struct team *t, const struct sent *run,
     }
 }
 
+/* The job is told of those that did not fail. */
+static void tell_ended(const struct sent *run,
+                       const struct cadre_ev_results *results)
+{
+    uint64_t from = run->first, end = run->first + run->count;
+    struct cadre_job *job = run->job;
+
+    if (job->ops->ended == NULL)
+        return;
+    for (uint64_t i = 0; i < results->nfailed; i++) {
+        uint64_t task = results->failed[i].task;
+
+        if (task > from)
+            job->ops->ended(job, from, task - from);
+        from = task + 1;
+    }
+    if (from < end)
+        job->ops->ended(job, from, end - from);
+}
+
 /* A run of tasks has ended on all members. */
 static cadre_err end_run(struct team *t, const struct sent *run,
                          uint64_t elapsed_ns)
@@ -405,6 +426,7 @@ static cadre_err end_run(struct team *t, const struct sent *run,
         return err;
     if (event.results.nfailed > 0)
         tell_all_failed(t, run, &actions);
+    tell_ended(run, &event.results);
     if (event.results.nfailed > 0 && t->size > 1 && t->state == TEAM_WORKING)
         cadre_farm_team_renew(t);
     cadre_farm_team_forget_failed(t);
@@ -454,7 +476,7 @@ static bool take_results(struct member *m, const struct cadre_msg_results *msg)
         err = job->ops->unpack(job, rank, msg->first, msg->count, msg->outputs,
                                msg->outputs_len, &error);
     if (err != CADRE_OK)
-        fail(job, msg->first, msg->count, err, error.text);
+        fail(job, msg->first, msg->count, err, "", error.text);
     else if (take_failures(m, msg) != CADRE_OK) {
         m->team->is_starved = true;
         m->team->farm->has_starved = true;

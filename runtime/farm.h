@@ -40,6 +40,9 @@ struct cadre_job_ops {
     cadre_err (*unpack)(struct cadre_job *job, int rank, uint64_t first,
                         uint64_t count, const void *outputs, size_t len,
                         struct cadre_error *error);
+    /* These tasks have ended well, on every rank and for good: none of them
+     * runs again. NULL: not wanted. */
+    void (*ended)(struct cadre_job *job, uint64_t first, uint64_t count);
     /* These tasks failed (after unpack, if they ran). */
     void (*failed)(struct cadre_job *job, const struct cadre_fault *fault);
     /* How far task `index` is, 0 to 1, as it says itself. NULL: not wanted. */
