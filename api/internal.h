@@ -147,8 +147,8 @@ cadre_err cadre_outputs_check_sizes(const struct cadre_table *table,
 struct cadre_table *cadre_table_new(const struct cadre_proto *proto);
 void cadre_table_free(struct cadre_table *table);
 
-/* Give `table` (measured) room of its own for every output, in `*room`: free()
- * it after the table; a string column's copies are freed by
+/* Give `table` (measured) room of its own for every output that has none, in
+ * `*room`: free() it after the table; a string column's copies are freed by
  * cadre_table_free_strings(). CADRE_ENOMEM. */
 cadre_err cadre_table_own_outputs(struct cadre_table *table, void **room);
 void cadre_table_free_strings(struct cadre_table *table);

@@ -12,8 +12,11 @@
  * makes new ones, hands finished ones to the callback (the first in the list,
  * or any if order does not matter), and otherwise waits, which is to say
  * drives.
+ *
+ * With a journal, a block's items are all in it or none: if they are, it is
+ * finished from the start; if not, it is handed over when they are.
  */
-#include "internal.h"
+#include "recorder.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,14 +61,18 @@ struct block {
     uint64_t count;
     size_t bytes;
     bool is_done;
+    bool is_spoilt; /* outputs of it could not be taken */
     struct fault *faults;
     size_t nfaults;
+    struct cadre_recording recording; /* with a journal */
 };
 
 struct run {
     struct cadre_farm *farm;
     struct cadre_engine *engine;
     const struct cadre_map *map;
+    struct cadre_recorder *recorder; /* NULL: no journal */
+    bool has_lost_journal;           /* and the run was stopped for it */
     struct block *blocks; /* not handed over yet, in the order of their items */
     struct block **blocks_end;
     uint64_t nblocks;
@@ -103,14 +110,25 @@ static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
                         uint64_t count, const void *outputs, size_t len,
                         struct cadre_error *error)
 {
-    const struct block *b = block_of(job);
+    struct block *b = block_of(job);
+    cadre_err err;
 
     if (rank != 0)
         return CADRE_OK;
 
     b->run->ended += count;
-    return cadre_outputs_unpack(b->table, b->row0 + first, count, outputs, len,
-                                error);
+    err = cadre_outputs_unpack(b->table, b->row0 + first, count, outputs, len,
+                               error);
+    b->is_spoilt |= err != CADRE_OK;
+    return err;
+}
+
+static void on_ended(struct cadre_job *job, uint64_t first, uint64_t count)
+{
+    struct block *b = block_of(job);
+
+    if (b->run->recorder != NULL && !b->is_spoilt)
+        cadre_recorder_done(b->run->recorder, &b->recording, first, count);
 }
 
 /* Remember the fault for the callback. */
@@ -132,9 +150,8 @@ static void keep_fault(struct block *b, const struct cadre_fault *fault)
     b->nfaults++;
 }
 
-static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
+static void note_fault(struct block *b, const struct cadre_fault *fault)
 {
-    struct block *b = block_of(job);
     struct run *r = b->run;
     uint64_t index = b->index0 + fault->first;
 
@@ -153,13 +170,31 @@ static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
         keep_fault(b, fault);
 }
 
+/* What was cancelled or ran nowhere need not be in the journal; and workers
+ * that die while the run is being ended say nothing of their items. */
+static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
+{
+    struct block *b = block_of(job);
+    struct run *r = b->run;
+
+    note_fault(b, fault);
+    if (r->recorder == NULL || fault->host[0] == '\0' ||
+        fault->err == CADRE_ECANCELLED ||
+        (fault->err == CADRE_ELOST && r->has_stopped))
+        return;
+    cadre_recorder_failed(r->recorder, &b->recording, fault);
+}
+
 static void on_done(struct cadre_job *job)
 {
     block_of(job)->is_done = true;
 }
 
-static const struct cadre_job_ops block_ops = {
-    .pack = pack, .unpack = unpack, .failed = on_failed, .done = on_done};
+static const struct cadre_job_ops block_ops = {.pack = pack,
+                                               .unpack = unpack,
+                                               .ended = on_ended,
+                                               .failed = on_failed,
+                                               .done = on_done};
 
 static void free_block(struct block *b)
 {
@@ -168,7 +203,57 @@ static void free_block(struct block *b)
         free(f);
     }
     cadre_feed_release(b->memory);
+    cadre_recording_fini(&b->recording);
     free(b);
+}
+
+static void stop(struct run *r, cadre_err err, bool overrides,
+                 const struct cadre_error *error);
+
+static void on_recorded_fault(void *user, const struct cadre_fault *fault)
+{
+    struct block *b = user;
+
+    cadre_engine_lock(b->run->engine);
+    note_fault(b, fault);
+    cadre_engine_unlock(b->run->engine);
+}
+
+/* Take what the journal has of `b`. If that cannot be, the run ends. */
+static cadre_err recall(struct run *r, struct block *b,
+                        struct cadre_error *error)
+{
+    cadre_err err;
+
+    if (r->recorder == NULL)
+        return CADRE_OK;
+    b->recording = (struct cadre_recording){.table = b->table,
+                                            .row0 = b->row0,
+                                            .item0 = b->index0,
+                                            .count = b->count};
+    err = cadre_recorder_recall(r->recorder, &b->recording, on_recorded_fault,
+                                b, &b->is_done, error);
+    if (err != CADRE_OK)
+        stop(r, err, true, error);
+    return err;
+}
+
+static cadre_err send(struct run *r, struct block *b, struct cadre_error *error)
+{
+    const uint64_t *totals =
+        b->table->row_bytes != NULL ? b->table->row_bytes + b->row0 : NULL;
+    cadre_err err;
+
+    cadre_engine_lock(r->engine);
+    err = cadre_farm_submit(
+        r->farm, &b->job,
+        &(struct cadre_submission){.count = b->count,
+                                   .chunk = r->map->chunk_size,
+                                   .bytes_per_task = b->table->bytes_per_row,
+                                   .bytes = totals},
+        error);
+    cadre_engine_unlock(r->engine);
+    return err;
 }
 
 /* Queue rows [row0, row0 + count) of `table`. Takes `memory` if it succeeds. */
@@ -177,8 +262,6 @@ static cadre_err submit(struct run *r, struct cadre_table *table, uint64_t row0,
                         size_t bytes, struct cadre_error *error)
 {
     struct block *b = calloc(1, sizeof *b);
-    const uint64_t *totals =
-        table->row_bytes != NULL ? table->row_bytes + row0 : NULL;
     cadre_err err;
 
     if (b == NULL)
@@ -190,17 +273,11 @@ static cadre_err submit(struct run *r, struct cadre_table *table, uint64_t row0,
                         .index0 = r->pulled,
                         .count = count,
                         .bytes = bytes};
-    cadre_engine_lock(r->engine);
-    err = cadre_farm_submit(
-        r->farm, &b->job,
-        &(struct cadre_submission){.count = count,
-                                   .chunk = r->map->chunk_size,
-                                   .bytes_per_task = table->bytes_per_row,
-                                   .bytes = totals},
-        error);
-    cadre_engine_unlock(r->engine);
+    err = recall(r, b, error);
+    if (err == CADRE_OK && !b->is_done)
+        err = send(r, b, error);
     if (err != CADRE_OK) {
-        free(b);
+        free_block(b);
         return err;
     }
     b->memory = memory;
@@ -326,6 +403,36 @@ static void hand_over(struct run *r, struct block **at)
     free_block(b);
 }
 
+/* Has `b` ended, and does the journal know? (under the lock) */
+static bool is_finished(const struct block *b)
+{
+    return b->is_done && b->recording.waiting == 0;
+}
+
+/* Why the journal failed, if the run does not know yet. (under the lock) */
+static cadre_err new_journal_error(const struct run *r,
+                                   struct cadre_error *error)
+{
+    if (r->recorder == NULL || r->has_lost_journal)
+        return CADRE_OK;
+    return cadre_recorder_error(r->recorder, error);
+}
+
+/* What the journal cannot take is not handed over. */
+static void check_journal(struct run *r)
+{
+    struct cadre_error error;
+    cadre_err err;
+
+    cadre_engine_lock(r->engine);
+    err = new_journal_error(r, &error);
+    cadre_engine_unlock(r->engine);
+    if (err == CADRE_OK)
+        return;
+    r->has_lost_journal = true;
+    stop(r, err, true, &error);
+}
+
 /* Hand over what is finished; true if anything was. */
 static bool hand_over_finished(struct run *r)
 {
@@ -333,12 +440,14 @@ static bool hand_over_finished(struct run *r)
     bool any = false;
 
     while (*at != NULL) {
-        bool is_done;
+        bool is_ready;
 
         cadre_engine_lock(r->engine);
-        is_done = (*at)->is_done;
+        is_ready = is_finished(*at);
         cadre_engine_unlock(r->engine);
-        if (is_done) {
+        if (r->recorder != NULL)
+            check_journal(r);
+        if (is_ready) {
             hand_over(r, at);
             any = true;
         } else if (r->map->unordered || r->has_stopped) {
@@ -354,11 +463,14 @@ static bool hand_over_finished(struct run *r)
 static bool has_news(void *arg)
 {
     const struct run *r = arg;
+    struct cadre_error ignored;
 
+    if (new_journal_error(r, &ignored) != CADRE_OK)
+        return true;
     if (r->more_below > 0 && cadre_farm_waiting(r->farm) < r->more_below)
         return true;
     for (const struct block *b = r->blocks; b != NULL; b = b->next) {
-        if (b->is_done)
+        if (is_finished(b))
             return true;
         if (!r->map->unordered && !r->has_stopped)
             break;
@@ -382,13 +494,20 @@ static void wait_for_news(struct run *r)
 static cadre_err submit_table(struct run *r, struct cadre_table *t,
                               struct cadre_error *error)
 {
-    uint64_t size = r->map->on_item != NULL ? BLOCK_ROWS : t->count;
+    bool has_blocks = r->map->on_item != NULL || r->recorder != NULL;
+    uint64_t most = has_blocks ? BLOCK_ROWS : t->count, size;
     cadre_err err = CADRE_OK;
 
     for (uint64_t row = 0; row < t->count && err == CADRE_OK; row += size) {
         uint64_t left = t->count - row;
+        bool is_recorded;
 
-        err = submit(r, t, row, left < size ? left : size, NULL, 0, error);
+        size = left < most ? left : most;
+        if (r->recorder != NULL)
+            err = cadre_recorder_span(r->recorder, row, &size, &is_recorded,
+                                      error);
+        if (err == CADRE_OK)
+            err = submit(r, t, row, size, NULL, 0, error);
     }
     return err;
 }
@@ -409,8 +528,10 @@ static cadre_err prepare_table(const struct cadre_map *map, bool has_store,
             CADRE_OK ||
         (err = cadre_outputs_check_sizes(t, &map->into, error)) != CADRE_OK)
         return err;
-    if (map->on_item != NULL && map->into.count == 0 &&
-        (err = cadre_table_own_outputs(t, room)) != CADRE_OK)
+    /* A journal keeps also what is not wanted this time. */
+    if ((map->on_item != NULL && map->into.count == 0) || map->journal != NULL)
+        err = cadre_table_own_outputs(t, room);
+    if (err != CADRE_OK)
         return cadre_error_set(error, err, "out of memory");
     return CADRE_OK;
 }
@@ -434,7 +555,7 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
         if (!hand_over_finished(r))
             wait_for_news(r);
     }
-    if (room != NULL)
+    if (room != NULL && r->map->into.count == 0)
         cadre_table_free_strings(t);
     cadre_table_free(t);
     free(room);
@@ -521,6 +642,24 @@ static cadre_err submit_filled(struct run *r, struct cadre_row *row,
     return err;
 }
 
+/* Let the next block, of up to `*size` rows, be all in the journal or not at
+ * all. One that is costs the workers nothing: it may be large. */
+static cadre_err size_by_journal(struct run *r, uint64_t *size,
+                                 struct cadre_error *error)
+{
+    uint64_t count = BLOCK_ROWS;
+    bool is_recorded;
+    cadre_err err;
+
+    if (r->recorder == NULL)
+        return CADRE_OK;
+    err = cadre_recorder_span(r->recorder, r->pulled, &count, &is_recorded,
+                              error);
+    if (err == CADRE_OK && (is_recorded || count < *size))
+        *size = count;
+    return err;
+}
+
 static bool has_room(const struct run *r)
 {
     return r->open_rows < WINDOW_ROWS && r->open_bytes < WINDOW_BYTES;
@@ -533,6 +672,7 @@ static cadre_err pull(struct run *r, struct cadre_row *row, bool *has_more,
                       struct cadre_error *error)
 {
     uint64_t wanted, waiting, size;
+    cadre_err err;
 
     cadre_engine_lock(r->engine);
     wanted = wanted_rows(r);
@@ -547,6 +687,8 @@ static cadre_err pull(struct run *r, struct cadre_row *row, bool *has_more,
     }
     size = wanted / ROWS_PER_WORKER / 2;
     size = size > BLOCK_ROWS ? BLOCK_ROWS : size > 0 ? size : 1;
+    if ((err = size_by_journal(r, &size, error)) != CADRE_OK)
+        return err;
     *has_more = fill(r, row, size);
     return submit_filled(r, row, error);
 }
@@ -612,7 +754,37 @@ static cadre_err check(const struct cadre_map *map, bool has_store,
     if (map->next != NULL && map->on_item == NULL)
         return cadre_error_set(error, CADRE_EINVAL,
                                "an iterator needs on_item to take the results");
+    if (map->retry_failed && map->journal == NULL)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "retry_failed goes with a journal");
     return CADRE_OK;
+}
+
+/* With all items known: has the journal more of them? */
+static cadre_err check_count(const struct run *r, uint64_t count,
+                             struct cadre_error *error)
+{
+    if (r->recorder == NULL || count >= cadre_recorder_end(r->recorder))
+        return CADRE_OK;
+    return cadre_error_set(error, CADRE_EINVAL,
+                           "the input has %" PRIu64 " items, the journal %s "
+                           "has item %" PRIu64 ": it is of another input",
+                           count, cadre_recorder_path(r->recorder),
+                           cadre_recorder_end(r->recorder) - 1);
+}
+
+static cadre_err run_items(struct run *r, struct cadre_error *error)
+{
+    cadre_err err;
+
+    if (r->map->next == NULL) {
+        err = check_count(r, r->map->count, error);
+        return err == CADRE_OK ? run_arrays(r, error) : err;
+    }
+    err = run_iterator(r, error);
+    if (err == CADRE_OK && !r->has_stopped)
+        err = check_count(r, r->pulled, error);
+    return err;
 }
 
 cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
@@ -627,7 +799,12 @@ cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
     r.blocks_end = &r.blocks;
     if ((err = check(map, cadre_farm_has_store(farm), error)) != CADRE_OK)
         return err;
-    err = map->next != NULL ? run_iterator(&r, error) : run_arrays(&r, error);
+    if (map->journal != NULL &&
+        (err = cadre_recorder_create(r.engine, map, &r.recorder, error)) !=
+            CADRE_OK)
+        return err;
+    err = run_items(&r, error);
+    cadre_recorder_destroy(r.recorder);
     if (err != CADRE_OK)
         return err;
     if (r.err != CADRE_OK) {

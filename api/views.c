@@ -133,13 +133,16 @@ cadre_err cadre_table_own_outputs(struct cadre_table *table, void **room)
     unsigned char *at;
 
     for (int i = 0; i < n; i++)
-        bytes += output_bytes(table, i);
+        if (table->outputs[i].form == CADRE_FORM_ABSENT)
+            bytes += output_bytes(table, i);
     if ((at = calloc(1, bytes + 1)) == NULL)
         return CADRE_ENOMEM;
     *room = at;
     for (int i = 0; i < n; i++) {
         bool is_string = output_type(table->proto, i) == CADRE_STRING;
 
+        if (table->outputs[i].form != CADRE_FORM_ABSENT)
+            continue;
         table->outputs[i].form =
             is_string ? CADRE_FORM_POINTERS : CADRE_FORM_DENSE;
         table->outputs[i].data = at;

@@ -121,9 +121,24 @@ struct cadre_map {
     void *user;                   /* for next and on_item */
     uint64_t chunk_size;          /* items sent together; default: adaptive */
     cadre_err *errors;            /* `count` of them: each item's outcome */
+    const char *journal; /* keep every item's outcome in this file, and do not
+                            run again what it has: the same map goes on where
+                            it was cut off, and gives all results */
+    bool retry_failed;   /* do run again what the journal has as failed */
 };
 
-/* Run `map` and wait for it; errors as for cadre_pool_map(). */
+/* Run `map` and wait for it; errors as for cadre_pool_map(). With a journal,
+ * the callback gets an item, and the call returns, only when the item is in the
+ * journal; a task whose outcome was not in it yet when the controller died runs
+ * again. More is said in docs/journal.md.
+ *
+ * CADRE_EINVAL    the journal is of another function or input, or is none.
+ * CADRE_EVERSION  the journal is of another version of Cadre's journals.
+ * CADRE_ESTATE    the journal is in use.
+ * CADRE_ENOTFOUND there is no folder for it.
+ * CADRE_EIO       it cannot be read or written (the disk is full): the run has
+ *                 stopped, and what is in the journal stays.
+ */
 CADRE_API cadre_err cadre_pool_run(struct cadre_pool *pool,
                                    const struct cadre_map *map);
 
