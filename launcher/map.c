@@ -262,6 +262,9 @@ static int print_plan(const struct map *m)
            o->is_unordered ? "as results come" : "in the order of the input",
            o->keeps_going ? "passing over rows that fail"
                           : "ending at the first row that fails");
+    if (o->journal != NULL)
+        printf("journal      %s%s\n", o->journal,
+               o->retries_failed ? ", failed rows run again" : "");
     return fflush(stdout) == 0 ? CADRE_EXIT_OK : CADRE_EXIT_RUNTIME;
 }
 
@@ -338,7 +341,9 @@ static void run_rows(struct map *m, struct cadre_pool *pool)
                                   .on_item = cadre_map_job_item,
                                   .unordered = m->options.is_unordered,
                                   .user = job,
-                                  .chunk_size = m->options.chunk_size});
+                                  .chunk_size = m->options.chunk_size,
+                                  .journal = m->options.journal,
+                                  .retry_failed = m->options.retries_failed});
     cadre_map_job_finish(job);
     /* What a row did wrong has been said; anything else has not. */
     if (err != CADRE_OK && job->status == 0 && stop_signal == 0) {

@@ -85,8 +85,10 @@ static void name_row(struct cadre_map_job *job, const char *where,
 {
     if (++job->failed <= NAMED_MAX)
         say(job, where, why,
-            job->options->keeps_going
-                ? ""
+            job->options->keeps_going ? ""
+            : job->options->journal != NULL
+                ? "; --keep-going passes over failing rows, --retry-failed "
+                  "runs them again"
                 : "; --keep-going passes over failing rows");
 }
 

@@ -26,7 +26,9 @@ enum {
     OPT_SPAWN_TIMEOUT,
     OPT_WORKER,
     OPT_DRY_RUN,
-    OPT_PROGRESS
+    OPT_PROGRESS,
+    OPT_JOURNAL,
+    OPT_RETRY_FAILED
 };
 
 static const struct option long_options[] = {
@@ -44,6 +46,8 @@ static const struct option long_options[] = {
     {"worker", required_argument, NULL, OPT_WORKER},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"progress", required_argument, NULL, OPT_PROGRESS},
+    {"journal", required_argument, NULL, OPT_JOURNAL},
+    {"retry-failed", no_argument, NULL, OPT_RETRY_FAILED},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -165,6 +169,12 @@ static int set_option(struct cadre_map_options *o, int option, char **argv)
     case OPT_WORKER:
         o->worker_program = optarg;
         return GO_ON;
+    case OPT_JOURNAL:
+        o->journal = optarg;
+        return GO_ON;
+    case OPT_RETRY_FAILED:
+        o->retries_failed = true;
+        return GO_ON;
     case OPT_DRY_RUN:
         o->is_dry_run = true;
         return GO_ON;
@@ -185,6 +195,8 @@ static int check(struct cadre_map_options *o)
 {
     if (o->binding.file_param != NULL && !o->binding.has_files)
         return cadre_complain_usage("--file-param is for --each-file");
+    if (o->retries_failed && o->journal == NULL)
+        return cadre_complain_usage("--retry-failed is for --journal");
     if (!o->input.is_null_ended)
         return GO_ON;
     if (o->input.format != CADRE_INPUT_AUTO &&

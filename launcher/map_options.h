@@ -19,9 +19,11 @@ struct cadre_map_options {
     uint64_t chunk_size; /* 0: not given */
     double spawn_timeout_s;
     const char *worker_program; /* NULL: not given */
+    const char *journal;        /* NULL: not given */
     enum cadre_when progress;
     bool is_unordered;
     bool keeps_going;
+    bool retries_failed;
     bool is_dry_run;
     bool is_verbose;
 };

@@ -1,6 +1,7 @@
 /* clilib.c - functions that misbehave on purpose, for test_cli.py to call. */
 #include <cadre/task.h>
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,4 +122,20 @@ double _Complex total(size_t n, const float _Complex z[])
     for (size_t i = 0; i < n; i++)
         sum += z[i];
     return sum;
+}
+
+/* Notes each run in `file`, and takes `us` microseconds. */
+long noted(const char *file, long i, unsigned us);
+long noted(const char *file, long i, unsigned us)
+{
+    char line[32];
+    int len = snprintf(line, sizeof line, "%ld\n", i);
+    int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    if (fd < 0 || write(fd, line, (size_t)len) != len)
+        cadre_task_fail(1, "%s cannot be written", file);
+    if (fd >= 0)
+        close(fd);
+    usleep(us);
+    return i * i;
 }

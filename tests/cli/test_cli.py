@@ -9,9 +9,13 @@ import ctypes
 import math
 import os
 import pty
+import random
 import re
+import resource
 import select
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -633,6 +637,202 @@ def nothing_is_said_without_a_terminal():
     assert (status, out, err) == (0, '0\n', '')
     status, out, err = run('map', '-n', '2', '-v', *LGAMMA, rows='1\n')
     assert out == '0\n' and '2 workers' in err and '1 rows in' in err
+
+
+# --- journals ---------------------------------------------------------------
+
+NOTED = 'long noted(const char *file, long i, unsigned us)'
+
+
+def noted(d, *more, us=0):
+    """The arguments of a run whose tasks note themselves in d/notes."""
+    return ['map', '-n', '2', '--journal', f'{d}/j.db', '--set',
+            f'file={d}/notes', '--set', f'us={us}', *more, library, NOTED]
+
+
+def runs_in(d):
+    """How often each task has run."""
+    runs = {}
+    if os.path.exists(f'{d}/notes'):
+        with open(f'{d}/notes') as f:
+            for line in f:
+                runs[int(line)] = runs.get(int(line), 0) + 1
+    return runs
+
+
+def recorded_in(d):
+    """The items of the journal, read from a copy."""
+    with folder() as copy:
+        for end in ('', '-wal'):
+            if os.path.exists(f'{d}/j.db{end}'):
+                shutil.copy(f'{d}/j.db{end}', f'{copy}/j.db{end}')
+        base = sqlite3.connect(f'{copy}/j.db')
+        try:
+            return [row[0] for row in base.execute('SELECT item FROM items')]
+        except sqlite3.OperationalError as e:
+            assert 'no such table' in str(e), e
+            return []
+        finally:
+            base.close()
+
+
+def squares(n):
+    return [str(i * i) for i in range(n)]
+
+
+@test
+def a_journal_makes_the_same_command_go_on():
+    with folder() as d:
+        assert good(*noted(d), rows=column(range(100))) == squares(100)
+        assert good(*noted(d), rows=column(range(300))) == squares(300)
+        lines = good(*noted(d, '--unordered'), rows=column(range(300)))
+        assert sorted(lines) == sorted(f'{i + 1}\t{i * i}' for i in range(300))
+        assert runs_in(d) == {i: 1 for i in range(300)}
+        base = sqlite3.connect(f'{d}/j.db')
+        got = base.execute('SELECT item, value, state FROM items'
+                           ' ORDER BY value DESC LIMIT 1').fetchone()
+        base.close()
+        assert got == (299, 299 * 299, 'done'), got
+
+
+@test
+def a_killed_command_goes_on_where_it_was():
+    rounds, n, us = 15, 3000, 1000
+    chance = random.Random(4711)
+    with folder() as d:
+        kills, moved = 0, 0
+        deadline = time.monotonic() + 150
+        for _ in range(rounds):
+            assert time.monotonic() < deadline
+            process = start(*noted(d, us=us))
+            process.stdin.write(column(range(n)))
+            process.stdin.close()
+            try:
+                process.wait(chance.uniform(0.05, 1.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            process.wait()
+            out = process.stdout.read().split('\n')
+            process.stdout.close()
+            process.stderr.close()
+            wait_for_none(20)
+            # What was printed is right, and in the journal.
+            recorded = set(recorded_in(d))
+            assert out[:-1] == squares(len(out) - 1), out[-3:]
+            assert set(range(len(out) - 1)) <= recorded
+            before = runs_in(d)
+            assert all(before[i] >= 1 for i in recorded)
+            if kills > 1:
+                # None of those recorded then has run again.
+                assert all(before[i] == was_run[i] for i in was_recorded)
+                assert was_recorded <= recorded
+                moved += len(recorded) > len(was_recorded)
+            was_recorded, was_run = recorded, before
+        assert kills >= 10 and moved >= 5, (kills, moved)
+        assert good(*noted(d, us=us), rows=column(range(n))) == squares(n)
+        after = runs_in(d)
+        assert all(after[i] == was_run[i] for i in was_recorded)
+        twice = sum(count > 1 for count in after.values())
+        print(f'  {kills} kills, {twice} of {n} rows ran more than once')
+        assert set(after) == set(range(n)) and max(after.values()) <= 1 + kills
+
+
+@test
+def failed_rows_are_run_again_only_if_asked():
+    args = ['map', '-n', '1', '--set', 'by=4', '--journal']
+    more = [library, 'long fussy(long i, long by)']
+    with folder() as d:
+        rows = column(range(1, 11))
+        want = column('' if i % 4 == 0 else 10 * i for i in range(1, 11))
+        for option in [], [], ['--retry-failed']:
+            status, out, err = run(*args, f'{d}/j.db', '--keep-going', *option,
+                                   *more, rows=rows)
+            assert (status, out) == (1, want), out
+            assert '4 is a multiple of 4' in err and 'row 8' in err, err
+        out = bad(1, '--retry-failed runs them again', *args, f'{d}/j.db',
+                  *more, rows=rows)
+        assert out == '10\n20\n30\n', out
+    bad(2, '--retry-failed is for --journal', 'map', '--retry-failed', *LGAMMA)
+
+
+@test
+def a_journal_of_something_else_is_refused():
+    with folder() as d:
+        good(*noted(d), rows=column(range(10)))
+        bad(3, 'is of another function: its library is', 'map', '-n', '1',
+            '--journal', f'{d}/j.db', *LGAMMA, rows='1\n')
+        bad(3, 'item 5 has other arguments than in the journal', *noted(d),
+            rows=column([0, 1, 2, 3, 4, 6, 7, 8, 9]))
+        bad(3, 'the input has 9 items, the journal', *noted(d),
+            rows=column(range(9)))
+        bad(3, 'is no journal', 'map', '-n', '1', '--journal',
+            write(f'{d}/text', 'not at all' * 100), *LGAMMA, rows='1\n')
+        bad(3, 'No such file', 'map', '-n', '1', '--journal',
+            f'{d}/none/j.db', *LGAMMA, rows='1\n')
+        base = sqlite3.connect(f'{d}/j.db')
+        base.execute('PRAGMA user_version = 99')
+        base.commit()
+        base.close()
+        bad(3, 'has version 99, this Cadre knows', *noted(d), rows='0\n')
+        assert len(runs_in(d)) == 10
+
+
+@test
+def two_commands_cannot_share_a_journal():
+    with folder() as d:
+        process = start(*noted(d))
+        process.stdin.write('0\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == '0\n'
+        bad(3, 'is in use by another process', *noted(d), rows='0\n')
+        out, err = process.communicate('1\n', timeout=PATIENCE)
+        assert (process.returncode, out, err) == (0, '1\n', ''), err
+        assert good(*noted(d), rows='0\n1\n') == ['0', '1']
+        assert runs_in(d) == {0: 1, 1: 1}
+
+
+def full_place(d):
+    """A folder that holds 200 kB, or None where none can be made."""
+    place = f'{d}/full'
+    os.mkdir(place)
+    made = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200k', 'none',
+                           place], capture_output=True)
+    return place if made.returncode == 0 else None
+
+
+@test
+def a_journal_on_a_full_disk_ends_the_run_and_keeps_what_it_has():
+    n = 20000
+    with folder() as d:
+        place = full_place(d)
+        args = noted(d)
+        if place:
+            args[args.index(f'{d}/j.db')] = f'{place}/j.db'
+            limit = None
+        else:
+            def limit():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            process = start(*args, preexec_fn=limit)
+            out, err = process.communicate(column(range(n)), timeout=PATIENCE)
+            assert process.returncode == 3, (process.returncode, err)
+            assert err.count('\n') == 1 and 'cannot be written' in err, err
+            assert 'j.db' in err and ('full' in err or 'large' in err), err
+            printed = out.split('\n')[:-1]
+            assert 0 < len(printed) < n and printed == squares(len(printed))
+            before = runs_in(d)
+            if place:
+                subprocess.run(['mount', '-o', 'remount,size=50m', place],
+                               check=True)
+            assert good(*args, rows=column(range(n))) == squares(n)
+            after = runs_in(d)
+            assert all(after[i] == 1 for i in range(len(printed)))
+            assert len(before) < n or place, 'it was never full'
+        finally:
+            if place:
+                subprocess.run(['umount', place], check=True)
 
 
 # --- cadre run --------------------------------------------------------------
