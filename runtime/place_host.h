@@ -1,0 +1,68 @@
+/* place_host.h - the machine we are on, and putting this process in its place.
+ *
+ * The only module that knows hwloc. Threads: any, but the environment is
+ * changed by cadre_place_apply().
+ */
+#ifndef CADRE_RUNTIME_PLACE_HOST_H
+#define CADRE_RUNTIME_PLACE_HOST_H
+
+#include "place.h"
+
+/* What this job may use of this host: its cgroup, the binding it was started
+ * with (under mpirun: mpirun's own, since that binds ranks to single cores),
+ * and the GPUs that the scheduler's variables name.
+ *
+ * Call before this process binds itself. Given: cadre_machine_destroy().
+ * CADRE_EIO if hwloc cannot look.
+ */
+cadre_err cadre_machine_read(struct cadre_machine **machine,
+                             struct cadre_error *error);
+
+/* The same from a file of `lstopo FILE.xml`, or from a synthetic description
+ * ("package:2 core:8 pu:2"). CADRE_ENOTFOUND, CADRE_EPARSE. */
+cadre_err cadre_machine_read_file(const char *path,
+                                  struct cadre_machine **machine,
+                                  struct cadre_error *error);
+cadre_err cadre_machine_read_synthetic(const char *text,
+                                       struct cadre_machine **machine,
+                                       struct cadre_error *error);
+
+/* Look at this host once and add it; `*host` is its number. */
+cadre_err cadre_ledger_add_this_host(struct cadre_ledger *ledger,
+                                     uint32_t *host, struct cadre_error *error);
+
+/* Bind this process, its threads of now and later, to `place`; prefer its
+ * memory; set OMP_NUM_THREADS, OMP_PLACES, OMP_PROC_BIND and what makes only
+ * its GPUs visible (CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER,
+ * ROCR_VISIBLE_DEVICES, ZE_AFFINITY_MASK and ZE_ENABLE_PCI_ID_DEVICE_ORDER).
+ * Call before anything can have looked at them, while no other thread reads the
+ * environment. GPUs whose rank was given none stay as they are.
+ *
+ * Memory that the system does not let us bind (containers often do not) is
+ * logged, once, and no error: a bound process allocates near its cores anyway.
+ *
+ * CADRE_EIO  the cores cannot be bound; nothing is changed.
+ */
+cadre_err cadre_place_apply(const struct cadre_place *place,
+                            struct cadre_error *error);
+
+/* Decode and apply what cadre_place_encode() wrote; `text` (may be NULL) gets
+ * the description. */
+cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
+                                  size_t room, struct cadre_error *error);
+
+/* Where this process is, as the system says. */
+struct cadre_place_seen {
+    uint32_t *pus; /* bound to these, ascending */
+    uint32_t npus;
+    uint32_t *numa; /* and its memory to these */
+    uint32_t nnuma;
+    uint32_t last; /* PU that ran the calling thread last */
+};
+
+/* Given: cadre_place_seen_fini(). CADRE_EIO. */
+cadre_err cadre_place_read_back(struct cadre_place_seen *seen,
+                                struct cadre_error *error);
+void cadre_place_seen_fini(struct cadre_place_seen *seen);
+
+#endif
