@@ -5,6 +5,7 @@
 /* Texts that end in a newline; lent for ever. */
 extern const char cadre_help[];
 extern const char cadre_help_map[];
+extern const char cadre_help_place[];
 extern const char cadre_help_run[];
 
 /* Print `text` on stdout; returns the exit status. */

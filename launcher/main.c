@@ -1,6 +1,7 @@
 /* main.c - the program `cadre`: finds the command and runs it. */
 #include "help.h"
 #include "map.h"
+#include "place.h"
 #include "run.h"
 #include "say.h"
 
@@ -18,6 +19,7 @@ struct command {
 
 static const struct command commands[] = {
     {"map", "cadre map", cadre_help_map, cadre_map_main},
+    {"place", "cadre place", cadre_help_place, cadre_place_main},
     {"run", "cadre run", cadre_help_run, cadre_run_main},
 };
 
@@ -53,7 +55,7 @@ int main(int argc, char **argv)
     const struct command *command;
 
     if (argc < 2)
-        return cadre_complain_usage("which command? map or run");
+        return cadre_complain_usage("which command? map, run or place");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return cadre_help_print(cadre_help);
     if (strcmp(argv[1], "help") == 0)

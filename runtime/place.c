@@ -814,6 +814,7 @@ static cadre_err plan_shared(struct planning *p)
     return err;
 }
 
+/* Before anything is taken. */
 static void note_oversubscribed(struct planning *p)
 {
     char asked[160], there[160];
@@ -823,11 +824,10 @@ static void note_oversubscribed(struct planning *p)
     say_stock(&u, p->ledger);
     p->plan->is_oversubscribed = true;
     p->plan->must_say = !p->ledger->has_said;
-    p->ledger->has_said = true;
     snprintf(p->plan->note, sizeof p->plan->note,
              "oversubscribed: %s, but %s: %s", asked, there,
-             p->shape.unit == CADRE_UNIT_NOTHING ? "ranks are not bound"
-                                                 : "ranks share cores");
+             p->request.binds_oversubscribed ? "ranks share cores"
+                                             : "ranks are not bound");
 }
 
 /* --- from what was taken to places ---------------------------------------- */
@@ -960,9 +960,10 @@ static cadre_err fill(struct planning *p)
         return err;
     if (!p->request.oversubscribe || !has_gpus_enough(p))
         return CADRE_ENOTFOUND;
+    note_oversubscribed(p);
     err = p->request.binds_oversubscribed ? plan_shared(p) : plan_unbound(p);
     if (err == CADRE_OK)
-        note_oversubscribed(p);
+        p->ledger->has_said = true;
     return err;
 }
 
