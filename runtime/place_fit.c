@@ -29,7 +29,7 @@ static bool grow(void *array, uint32_t *room, uint32_t need, size_t size)
     void *data, **where = array;
     uint32_t more = *room < 64 ? 64 : *room;
 
-    if (need <= *room)
+    if (need <= *room && *where != NULL)
         return true;
     while (more < need)
         more += more / 2;

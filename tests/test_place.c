@@ -271,6 +271,8 @@ static void cores_far_from_a_gpu_will_do_when_the_near_ones_are_taken(void)
     begin("four-gpus");
     struct cadre_plan *near = reserve(REQUEST(.ranks = 8));
     GETS("8,24+2 9,25+3 10,26+0", .ranks = 3, .gpus_per_rank = 1);
+    GETS("8-11,24-27+0+2+3", .ranks = 1, .threads_per_rank = 4,
+         .gpus_per_rank = 3);
     cadre_ledger_release(ledger, near);
     end();
 }
