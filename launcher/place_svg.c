@@ -172,6 +172,7 @@ static void label(const struct drawing *d, int x, int y, const char *class,
     fprintf(d->file, "</text>\n");
 }
 
+/* Red (n 0), green (8) or blue (4) of a colour, from 0 to 1. */
 static double channel(double hue, double saturation, double light, int n)
 {
     double k = fmod(n + hue / 30, 12);
@@ -186,16 +187,14 @@ static const char *colour(const struct drawing *d, uint32_t rank)
 {
     static char text[16];
     uint32_t size = d->view->request->ranks_per_team;
-    double hue = fmod(210 + 137.508 * (rank / size), 360);
-    double light = size == 1 ? 0.76 : 0.68 + 0.2 * (rank % size) / size;
-    int rgb[3];
+    uint32_t team = rank / size, in_team = rank % size;
+    double hue = fmod(210 + 137.508 * team, 360);
+    double light = size == 1 ? 0.76 : 0.68 + 0.2 * in_team / size;
 
-    for (int i = 0; i < 3; i++)
-        rgb[i] = (int)(255 * channel(hue, 0.62, light,
-                                     8 * i % 12 == 0 ? 0
-                                     : i == 1        ? 8
-                                                     : 4));
-    snprintf(text, sizeof text, "#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
+    snprintf(text, sizeof text, "#%02x%02x%02x",
+             (unsigned)(255 * channel(hue, 0.62, light, 0)),
+             (unsigned)(255 * channel(hue, 0.62, light, 8)),
+             (unsigned)(255 * channel(hue, 0.62, light, 4)));
     return text;
 }
 

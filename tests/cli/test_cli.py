@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+import xml.etree.ElementTree
 import zlib
 
 PATIENCE = 60  # seconds for any one command
@@ -441,7 +442,7 @@ def help_and_version_are_there():
     status, out, err = run('--version')
     assert status == 0 and re.fullmatch(r'cadre \d+\.\d+\.\d+\n', out)
     for args in (['--help'], ['help'], ['map', '--help'], ['help', 'run'],
-                 ['run', '--help'], ['map', '-h']):
+                 ['run', '--help'], ['map', '-h'], ['place', '--help']):
         status, out, err = run(*args)
         assert status == 0 and 'Exit status' in out and err == ''
         assert max(map(len, out.splitlines())) <= 80
@@ -883,6 +884,59 @@ def run_ends_with_its_signal():
         assert status == want, (status, want)
         wait_for_none(15)
         process.communicate()
+
+
+# --- cadre place ------------------------------------------------------------
+
+TOPOLOGIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..',
+                          'topologies')
+
+
+@test
+def place_shows_this_machine():
+    lines = good('place')
+    assert ' core' in lines[0] and ' NUMA node' in lines[0], lines
+    assert lines[1].endswith(', compact'), lines
+    ours = set()
+    for line in lines[lines.index('') + 1:]:
+        found = re.match(r' +\d+  ([\d,-]+) +[\d-]', line)
+        for part in found.group(1).split(',') if found else []:
+            first, _, last = part.partition('-')
+            ours |= set(range(int(first), int(last or first) + 1))
+    assert ours == os.sched_getaffinity(0), (ours, lines)
+
+
+@test
+def place_shows_another_machine_and_draws_it():
+    file = os.path.join(TOPOLOGIES, 'four-gpus.xml')
+    with folder() as name:
+        picture = os.path.join(name, 'a.svg')
+        lines = good('place', '--dry-run', '-n', '4', '--gpus', '1',
+                     '--policy', 'scatter', '--topology', file, '--svg',
+                     picture)
+        assert '     1  8,24       1          NVIDIA 2' in lines, lines
+        root = xml.etree.ElementTree.parse(picture).getroot()
+    texts = [e.text for e in root.iter('{http://www.w3.org/2000/svg}text')]
+    assert '4 ranks of 1 thread and 1 GPU, scatter' in texts, texts
+    assert {f'GPU {n}: rank {r}'
+            for n, r in ((0, 0), (1, 2), (2, 1), (3, 3))} <= set(texts), texts
+    only = '\n'.join(good('place', '--synthetic', 'core:2 pu:1', '--svg', '-'))
+    assert xml.etree.ElementTree.fromstring(only).tag.endswith('svg')
+
+
+@test
+def place_says_what_does_not_fit_and_what_is_wrong():
+    small = ['--synthetic', 'core:2 pu:1']
+    bad(2, 'cadre place: asked for 3 ranks of 1 thread (3 cores), but '
+        'synthetic has 2 cores and 0 GPUs', 'place', '-n', '3', *small)
+    bad(2, '--policy tight: write compact', 'place', '--policy', 'tight')
+    bad(2, '-n 0: write a number', 'place', '-n', '0')
+    bad(2, '/no/file.xml cannot be read', 'place', '--topology', '/no/file.xml')
+    bad(2, 'describes no machine', 'place', '--synthetic', 'nonsense')
+    bad(2, 'cannot be written', 'place', *small, '--svg', '/no/folder/a.svg')
+    bad(2, 'All is said by options', 'place', 'here')
+    assert any('ranks are not bound' in line for line in
+               good('place', '-n', '3', '--oversubscribe', *small))
 
 
 # --- the end ----------------------------------------------------------------
