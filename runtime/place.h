@@ -13,6 +13,9 @@
  *                                                    cadre_place_apply()
  *     cadre_ledger_release(ledger, plan)
  *
+ * A ledger has no lock of its own; plans stay as they are until released, so
+ * that another thread may read them.
+ *
  * A machine is a tree in preorder: package, NUMA node, shared caches, cores,
  * hardware threads (PUs). What holds only what its child holds has the same
  * cores; the deeper of two is the nearer. GPUs hang at the deepest node that

@@ -2,6 +2,20 @@
  *
  * The only module that knows hwloc. Threads: any, but the environment is
  * changed by cadre_place_apply().
+ *
+ * Controller, once:            cadre_ledger_create(&ledger)
+ * for each pool or executor:   cadre_ledger_add_this_host(ledger, &host, &e)
+ *                              request = {.ranks = n, .threads_per_rank = ...}
+ *                              cadre_ledger_reserve(ledger, &request, &plan,
+ * &e) if (plan->must_say) cadre_log(CADRE_LOG_WARN, "%s", plan->note) for each
+ * worker i:           cadre_place_encode(plan, i, &buffer), send worker, before
+ * any task:     cadre_place_apply_bytes(bytes, len, text, ...)
+ *                              cadre_log(CADRE_LOG_INFO, "%s", text)
+ * controller, at the end:      cadre_ledger_release(ledger, plan)
+ *
+ * On several hosts a worker whose host cadre_ledger_find() does not know sends
+ * cadre_machine_read() through cadre_machine_encode(); the controller adds it,
+ * and names the host of every rank in `request.hosts`.
  */
 #ifndef CADRE_RUNTIME_PLACE_HOST_H
 #define CADRE_RUNTIME_PLACE_HOST_H

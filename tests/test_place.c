@@ -676,12 +676,14 @@ static uint32_t free_cores(const struct cadre_machine *m)
 }
 
 static void hold(const struct cadre_machine *m, const struct cadre_plan *plan,
-                 int who, const struct cadre_place_request *request)
+                 int who, const struct cadre_place_request *request,
+                 bool was_enough)
 {
     bool must_be_alone =
         free_cores(m) >= request->ranks * request->threads_per_rank &&
         request->policy != CADRE_PLACE_NUMA;
 
+    CU_ASSERT(was_enough);
     for (uint32_t r = 0; r < plan->nplaces; r++) {
         const struct cadre_place *p = &plan->places[r];
         CU_ASSERT(p->npus >= request->threads_per_rank);
@@ -724,6 +726,41 @@ static struct cadre_place_request any_request(uint32_t ngpus)
     return r;
 }
 
+/* Free units (cores or hardware threads) in nodes from `i` to below `end`. */
+static uint32_t count_units(const struct cadre_machine *m, uint32_t i,
+                            uint32_t end, bool whole_cores)
+{
+    uint32_t count = 0;
+
+    for (; i < end; i++) {
+        if (!m->nodes[i].is_allowed)
+            continue;
+        if (whole_cores)
+            count +=
+                m->nodes[i].type == CADRE_NODE_CORE && !is_core_shared(m, i, 0);
+        else
+            count += m->nodes[i].type == CADRE_NODE_PU &&
+                     seen.holder[m->nodes[i].index] == 0;
+    }
+    return count;
+}
+
+/* Is there enough for the request? */
+static bool is_enough(const struct cadre_machine *m,
+                      const struct cadre_place_request *r)
+{
+    uint32_t ranks = 0, gpus = 0;
+
+    for (uint32_t i = 0; i < m->ngpus; i++)
+        gpus += seen.gpu_holder[m->gpus[i].index] == 0;
+    for (uint32_t i = 0; i < m->nnodes; i++)
+        if (r->policy == CADRE_PLACE_NUMA ? m->nodes[i].type == CADRE_NODE_NUMA
+                                          : i == 0)
+            ranks += count_units(m, i, m->nodes[i].end, r->whole_cores) /
+                     r->threads_per_rank;
+    return ranks >= r->ranks && gpus >= r->ranks * r->gpus_per_rank;
+}
+
 /* Nothing is given twice, and nobody shares a core while there are free ones.
  */
 static void play(const char *name, int rounds)
@@ -739,17 +776,19 @@ static void play(const char *name, int rounds)
         if (plans[who] != NULL) {
             let_go(plans[who], who + 1);
             plans[who] = NULL;
-        } else if (cadre_ledger_reserve(ledger, &r, &plans[who], &error) ==
-                   CADRE_OK) {
-            hold(m, plans[who], who + 1, &r);
+            continue;
         }
+        if (cadre_ledger_reserve(ledger, &r, &plans[who], &error) == CADRE_OK)
+            hold(m, plans[who], who + 1, &r, is_enough(m, &r));
+        else
+            CU_ASSERT(!is_enough(m, &r));
     }
     for (int i = 0; i < LIVE; i++)
         let_go(plans[i], i + 1);
     end();
 }
 
-static void nothing_is_given_twice_whatever_is_asked_for(void)
+static void nothing_is_given_twice_and_errors_are_exact(void)
 {
     static const char *const names[] = {
         "laptop", "two-sockets", "four-numa",  "hyper-threads",
@@ -965,7 +1004,7 @@ static void compare_with_best(const struct cadre_place_request *r)
     cadre_ledger_release(ledger, plan);
 }
 
-static void no_plan_is_worse_than_the_best_and_errors_are_exact(void)
+static void no_plan_is_worse_than_the_best_that_there_is(void)
 {
     compared = 0;
     for (int i = 0; i < 20000; i++) {
@@ -986,6 +1025,59 @@ static void no_plan_is_worse_than_the_best_and_errors_are_exact(void)
         end();
     }
     CU_ASSERT(compared > 5000);
+}
+
+/* Hosts of different machines: a plan exactly if their ranks add up, and on
+ * every host nothing twice. */
+static void check_hosts(const struct cadre_place_request *r, uint32_t room)
+{
+    uint64_t held[3] = {0};
+    struct cadre_plan *plan = NULL;
+    cadre_err err = cadre_ledger_reserve(ledger, r, &plan, &error);
+
+    CU_ASSERT_EQUAL_FATAL(err, room >= r->ranks ? CADRE_OK : CADRE_EINVAL);
+    for (uint32_t i = 0; err == CADRE_OK && i < plan->nplaces; i++) {
+        const struct cadre_place *p = &plan->places[i];
+        CU_ASSERT_EQUAL(p->npus, r->threads_per_rank);
+        for (uint32_t k = 0; k < p->npus; k++) {
+            CU_ASSERT((held[p->host] >> p->pus[k] & 1) == 0);
+            held[p->host] |= UINT64_C(1) << p->pus[k];
+        }
+        for (uint32_t k = 0; k < p->ngpus; k++) {
+            CU_ASSERT((held[p->host] >> (32 + p->gpus[k].index) & 1) == 0);
+            held[p->host] |= UINT64_C(1) << (32 + p->gpus[k].index);
+        }
+    }
+    cadre_ledger_release(ledger, plan);
+}
+
+static void hosts_of_any_kind_hold_as_much_as_they_can(void)
+{
+    for (int i = 0; i < 5000; i++) {
+        struct cadre_place_request r = {.threads_per_rank = 1 + any(3),
+                                        .gpus_per_rank = any(2),
+                                        .ranks_per_team = 1 + any(4),
+                                        .policy =
+                                            (enum cadre_place_policy)any(2)};
+        uint32_t room = 0, host;
+        r.ranks = r.ranks_per_team * (1 + any(4));
+        CU_ASSERT_EQUAL_FATAL(cadre_ledger_create(&ledger), CADRE_OK);
+        for (int h = 0; h < 3; h++) {
+            struct cadre_machine *m = any_machine();
+            uint32_t cores = cadre_machine_cores(m), ranks;
+            ranks = cores / r.threads_per_rank;
+            if (r.gpus_per_rank > 0 && m->ngpus / r.gpus_per_rank < ranks)
+                ranks = m->ngpus / r.gpus_per_rank;
+            snprintf(m->host, sizeof m->host, "n%d", h);
+            if (cadre_ledger_add(ledger, m, &host, &error) == CADRE_OK)
+                room += ranks;
+            else
+                cadre_machine_destroy(m); /* no core may be used */
+        }
+        if (cadre_ledger_hosts(ledger) > 0)
+            check_hosts(&r, room);
+        end();
+    }
 }
 
 static const struct check_test tests[] = {
@@ -1019,8 +1111,9 @@ static const struct check_test tests[] = {
     CHECK(damaged_machines_are_refused),
     CHECK(numbers_are_listed_as_ranges),
     CHECK(without_memory_nothing_is_taken),
-    CHECK(nothing_is_given_twice_whatever_is_asked_for),
-    CHECK(no_plan_is_worse_than_the_best_and_errors_are_exact),
+    CHECK(nothing_is_given_twice_and_errors_are_exact),
+    CHECK(no_plan_is_worse_than_the_best_that_there_is),
+    CHECK(hosts_of_any_kind_hold_as_much_as_they_can),
     {NULL, NULL},
 };
 
