@@ -23,6 +23,7 @@ enum {
     LEGEND_WIDTH = 400, /* a column of the legend */
     LEGEND_ROW = 20,
     LEGEND_MAX = 64,
+    WIDE = 1500, /* rows do not get wider if they can be broken */
     STRIPES_MAX = 4
 };
 
@@ -125,6 +126,10 @@ static void measure(struct drawing *d, uint32_t i)
         return;
     }
     measure_children(d, i, GAP, &b->width, &b->height);
+    while (b->width > WIDE && b->columns > 1) {
+        b->columns = (b->columns + 1) / 2;
+        measure_children(d, i, GAP, &b->width, &b->height);
+    }
     if (gpus > 0) {
         b->width = max(b->width, columns * (GPU_WIDTH + GAP) - GAP);
         b->height += (gpus + columns - 1) / columns * (GPU_HEIGHT + GAP);
