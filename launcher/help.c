@@ -2,6 +2,9 @@
  * docs/man/cadre.1 says the same at more length. */
 #include "help.h"
 
+/* No compiler of today has the limit of 4,095 characters. */
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+
 #include "say.h"
 
 #include <stdio.h>

@@ -625,12 +625,13 @@ static void bind_value(sqlite3_stmt *s, int at, cadre_type type,
     } v;
 
     sqlite3_bind_null(s, at);
-    if (value == NULL || type == CADRE_VOID)
+    if (value == NULL || type == CADRE_VOID || type == CADRE_AGGREGATE)
         return;
     if (type != CADRE_STRING)
         memcpy(&v, value, cadre_type_size(type));
     switch (type) {
     case CADRE_VOID:
+    case CADRE_AGGREGATE:
         break;
     case CADRE_BOOL:
         sqlite3_bind_int(s, at, v.u8 != 0);

@@ -64,7 +64,7 @@ static const void *array_at(const struct cadre_table *table, int param,
                             const struct cadre_view *view, uint64_t row,
                             uint64_t *count)
 {
-    size_t size = cadre_type_size(table->proto->params[param].type);
+    size_t size = cadre_param_size(&table->proto->params[param]);
     uint64_t start = table->starts[param] != NULL ? table->starts[param][row]
                                                   : row * table->row_len[param];
 
@@ -85,6 +85,8 @@ static struct cadre_column measure(const struct cadre_table *table, int output,
                              .type = param < 0
                                          ? table->proto->result
                                          : table->proto->params[param].type};
+    size_t size = param < 0 ? cadre_proto_result_size(table->proto)
+                            : cadre_param_size(&table->proto->params[param]);
     uint64_t count = 1;
 
     assert(view->form != CADRE_FORM_ABSENT);
@@ -94,11 +96,10 @@ static struct cadre_column measure(const struct cadre_table *table, int output,
         return c;
     }
     if (param < 0)
-        *from =
-            (const unsigned char *)view->data + row * cadre_type_size(c.type);
+        *from = (const unsigned char *)view->data + row * size;
     else
         *from = array_at(table, param, view, row, &count);
-    c.bytes = count * cadre_type_size(c.type);
+    c.bytes = count * size;
     return c;
 }
 
