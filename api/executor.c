@@ -7,7 +7,9 @@
 
 /* What all options have in common. */
 #define COMMON(o)                                                              \
-    .init_function = (o)->init_function, .oversubscribe = (o)->oversubscribe,  \
+    .init_function = (o)->init_function,                                       \
+    .threads_per_rank = (o)->threads_per_rank, .placement = (o)->placement,    \
+    .oversubscribe = (o)->oversubscribe,                                       \
     .worker_program = (o)->worker_program, .cwd = (o)->cwd,                    \
     .spawn_timeout_s = (o)->spawn_timeout_s
 
@@ -22,6 +24,8 @@ cadre_err cadre_executor_create(const struct cadre_executor_options *options,
         "executor",
         &(struct cadre_staffing){COMMON(o), .teams = 1, .ranks = o->cores,
                                  .option = "cores", .ranks_option = "cores",
+                                 .gpus_per_rank = o->gpus_per_task,
+                                 .gpus_option = "gpus_per_task",
                                  .has_all_ranks = true, .has_store = true},
         (struct cadre_object **)executor);
 }
@@ -44,7 +48,9 @@ cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
         &(struct cadre_staffing){
             COMMON(o), .teams = o->max_workers, .ranks = o->cores_per_worker,
             .option = "max_workers", .ranks_option = "cores_per_worker",
-            .has_all_ranks = true, .has_store = true},
+            .gpus_per_rank = o->gpus_per_worker,
+            .gpus_option = "gpus_per_worker", .has_all_ranks = true,
+            .has_store = true},
         (struct cadre_object **)executor);
 }
 
@@ -93,7 +99,8 @@ cadre_spawn_pool_create(const struct cadre_spawn_pool_options *options,
         &(struct cadre_staffing){
             COMMON(o), .counts_ranks = true, .max_ranks = o->max_ranks,
             .ranks = o->ranks_per_task, .option = "max_ranks",
-            .ranks_option = "ranks_per_task", .is_fresh = !o->keep_teams},
+            .ranks_option = "ranks_per_task", .gpus_per_rank = o->gpus_per_task,
+            .gpus_option = "gpus_per_task", .is_fresh = !o->keep_teams},
         (struct cadre_object **)pool);
 }
 

@@ -23,9 +23,12 @@ enum {
 
 /* This process's part, between init and finalize. */
 static struct {
-    struct cadre_engine *engine; /* of the controller; else NULL */
+    struct cadre_engine *engine; /* of the controller, or of a worker one of
+                                    whose tasks has workers of its own */
+    bool is_worker;
     bool has_begun;
     bool owns_mpi;
+    bool keep_environment; /* its MPI settings are the program's choice */
     bool has_finalized;
 } process;
 
@@ -41,12 +44,42 @@ void cadre_set_mpi_environment(void)
 
 bool cadre_is_controller(void)
 {
-    return process.engine != NULL;
+    return process.engine != NULL && !process.is_worker;
+}
+
+static cadre_err become_controller(int thread_level, bool keep_environment,
+                                   struct cadre_error *error)
+{
+    cadre_err err = cadre_engine_create(thread_level, &cadre_farm_events,
+                                        &process.engine, error);
+
+    if (err == CADRE_OK)
+        process.engine->keep_environment = keep_environment;
+    return err;
+}
+
+/* A task that submits tasks gets workers of its own, started by this process:
+ * so it never waits for a place in the pool that it runs in itself. */
+static cadre_err become_nested(struct cadre_error *error)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    cadre_err err = CADRE_OK;
+    int level;
+
+    MPI_Query_thread(&level);
+    pthread_mutex_lock(&lock);
+    if (process.engine == NULL)
+        err = become_controller(level, process.keep_environment, error);
+    pthread_mutex_unlock(&lock);
+    return err;
 }
 
 cadre_err cadre_engine_current(struct cadre_engine **engine,
                                struct cadre_error *error)
 {
+    if (process.engine == NULL && cadre_worker_is_in_task() &&
+        become_nested(error) != CADRE_OK)
+        return CADRE_ENOMEM;
     *engine = process.engine;
     if (process.engine != NULL)
         return CADRE_OK;
@@ -151,6 +184,19 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
 /* --- beginning
  * ------------------------------------------------------------------- */
 
+/* What this worker's tasks have left open. */
+static void end_nested(void)
+{
+    struct cadre_engine *e = process.engine;
+
+    if (e == NULL)
+        return;
+    cadre_objects_destroy_all();
+    dismiss_all(e);
+    process.engine = NULL;
+    cadre_engine_destroy(e);
+}
+
 /* A worker's whole life. */
 static cadre_err work(MPI_Comm comm, MPI_Comm crew)
 {
@@ -162,23 +208,13 @@ static cadre_err work(MPI_Comm comm, MPI_Comm crew)
     MPI_Comm_rank(crew, &rank);
     snprintf(role, sizeof role, "worker %d", rank);
     cadre_log_role(role);
+    process.is_worker = true;
     err = cadre_worker_run(comm, crew, &error);
+    end_nested();
+    process.is_worker = false;
     fflush(stdout);
     fflush(stderr);
     return err == CADRE_OK ? err : cadre_error_publish(&error, err);
-}
-
-static cadre_err become_controller(int thread_level, bool keep_environment,
-                                   struct cadre_error *error)
-{
-    cadre_err err;
-
-    cadre_log_role("controller");
-    err = cadre_engine_create(thread_level, &cadre_farm_events, &process.engine,
-                              error);
-    if (err == CADRE_OK)
-        process.engine->keep_environment = keep_environment;
-    return err;
 }
 
 /* The other ranks of `comm` are workers already. */
@@ -220,6 +256,7 @@ static cadre_err take_part(MPI_Comm comm, bool keep_environment,
     }
     if (side != MPI_COMM_NULL)
         MPI_Comm_free(&side);
+    cadre_log_role("controller");
     if ((err = become_controller(thread_level, keep_environment, error)) ==
             CADRE_OK &&
         size > 1)
@@ -265,6 +302,7 @@ cadre_init_program_comm(MPI_Comm comm,
             &(struct cadre_error){"cadre_init_comm: after MPI_Init, and once"},
             CADRE_ESTATE);
     process.has_begun = true;
+    process.keep_environment = true;
     cadre_tasks_register(tasks, tasks_end);
     if (cadre_crew_is_spawned(&controller) && has_parent()) {
         cadre_sentinel_start(&controller);

@@ -28,6 +28,10 @@ struct cadre_staffing {
     bool is_fresh;            /* new processes for every task */
     bool has_store; /* arguments may be left out, init function or not */
     struct cadre_function *init_function;
+    int threads_per_rank;
+    enum cadre_placement placement;
+    int gpus_per_rank;
+    const char *gpus_option; /* what that is called */
     bool oversubscribe;
     const char *worker_program;
     const char *cwd;

@@ -2,6 +2,9 @@
  * the list of what finalize ends. */
 #include "internal.h"
 
+#include "runtime/log.h"
+#include "runtime/place.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,12 +88,79 @@ static cadre_err check(const struct cadre_staffing *s,
                                s->spawn_timeout_s);
     if (s->ranks_option != NULL)
         err = cadre_option_check(s->ranks_option, s->ranks, RANKS_MAX, error);
+    if (err == CADRE_OK)
+        err = cadre_option_check("threads_per_rank", s->threads_per_rank, 4096,
+                                 error);
+    if (err == CADRE_OK && s->gpus_option != NULL)
+        err = cadre_option_check(s->gpus_option, s->gpus_per_rank, 1024, error);
+    if (err == CADRE_OK && (s->placement < CADRE_PLACEMENT_DEFAULT ||
+                            s->placement > CADRE_PLACEMENT_NONE))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "placement is %d: it is a CADRE_PLACEMENT_*",
+                               (int)s->placement);
     if (err == CADRE_OK && s->option != NULL)
         err = cadre_option_check(s->option,
                                  s->counts_ranks ? s->max_ranks : s->teams,
                                  RANKS_MAX, error);
     if (err == CADRE_OK && s->init_function != NULL)
         err = cadre_function_check_init(s->init_function, error);
+    return err;
+}
+
+/* --- places --------------------------------------------------------------- */
+
+static bool wants_places(const struct cadre_staffing *s)
+{
+    return s->threads_per_rank > 0 || s->gpus_per_rank > 0 ||
+           (s->placement != CADRE_PLACEMENT_DEFAULT &&
+            s->placement != CADRE_PLACEMENT_NONE);
+}
+
+static enum cadre_place_policy policy_of(const struct cadre_staffing *s)
+{
+    switch (s->placement) {
+    case CADRE_PLACEMENT_SCATTER:
+        return CADRE_PLACE_SCATTER;
+    case CADRE_PLACEMENT_NUMA:
+        return CADRE_PLACE_NUMA;
+    case CADRE_PLACEMENT_NONE:
+        return CADRE_PLACE_NONE;
+    case CADRE_PLACEMENT_DEFAULT:
+    case CADRE_PLACEMENT_COMPACT:
+        break;
+    }
+    return CADRE_PLACE_COMPACT;
+}
+
+/* A place for each rank; NULL where none is asked for. */
+static cadre_err plan_places(const struct cadre_staffing *s,
+                             struct cadre_engine *engine,
+                             struct cadre_farm_options *options,
+                             struct cadre_error *error)
+{
+    struct cadre_place_request request = {
+        .ranks = (uint32_t)(options->teams * options->ranks),
+        .threads_per_rank = (uint32_t)s->threads_per_rank,
+        .gpus_per_rank = (uint32_t)s->gpus_per_rank,
+        .ranks_per_team = (uint32_t)options->ranks,
+        .policy = policy_of(s),
+        .oversubscribe = s->oversubscribe};
+    struct cadre_ledger *ledger;
+    cadre_err err;
+
+    if (!wants_places(s))
+        return CADRE_OK;
+    if (options->max_ranks > (int)request.ranks) { /* they form any team */
+        request.ranks = (uint32_t)options->max_ranks;
+        request.ranks_per_team = 1;
+    }
+    cadre_engine_lock(engine);
+    err = cadre_engine_ledger(engine, &ledger, error);
+    if (err == CADRE_OK)
+        err = cadre_ledger_reserve(ledger, &request, &options->plan, error);
+    cadre_engine_unlock(engine);
+    if (err == CADRE_OK && options->plan->must_say)
+        cadre_log(CADRE_LOG_WARN, "%s", options->plan->note);
     return err;
 }
 
@@ -130,7 +200,8 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         return err;
     options.program = program;
     object->oversubscribe = s.oversubscribe;
-    err = cadre_farm_create(engine, &options, &object->farm, error);
+    if ((err = plan_places(&s, engine, &options, error)) == CADRE_OK)
+        err = cadre_farm_create(engine, &options, &object->farm, error);
     free(program);
     return err;
 }

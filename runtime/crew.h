@@ -31,6 +31,7 @@ struct cadre_worker {
     int watch;                    /* cadre_process_watch(); -1: not near */
     uint32_t bell;
     uint32_t batches;    /* that it was sent */
+    uint32_t place;      /* in its farm's plan, from 1; 0: none */
     void *team;          /* the farm's, while it works for one; else NULL */
     uint64_t *functions; /* set of function ids it has been told */
     uint32_t functions_max;

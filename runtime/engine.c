@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include "log.h"
+#include "place_host.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -696,6 +697,26 @@ void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns)
         engine->due_ns = when_ns;
 }
 
+cadre_err cadre_engine_ledger(struct cadre_engine *engine,
+                              struct cadre_ledger **ledger,
+                              struct cadre_error *error)
+{
+    uint32_t host;
+    cadre_err err;
+
+    *ledger = engine->ledger;
+    if (engine->ledger != NULL)
+        return CADRE_OK;
+    if ((err = cadre_ledger_create(ledger)) != CADRE_OK)
+        return cadre_error_set(error, err, "out of memory");
+    if ((err = cadre_ledger_add_this_host(*ledger, &host, error)) != CADRE_OK) {
+        cadre_ledger_destroy(*ledger);
+        return err;
+    }
+    engine->ledger = *ledger;
+    return CADRE_OK;
+}
+
 void cadre_engine_wake(struct cadre_engine *engine)
 {
     pthread_cond_broadcast(&engine->changed);
@@ -718,6 +739,7 @@ void cadre_engine_destroy(struct cadre_engine *engine)
         pthread_join(engine->background, NULL);
     }
     assert(engine->crews == NULL && engine->scheds == NULL);
+    cadre_ledger_destroy(engine->ledger);
     cadre_bells_destroy(engine->bells);
     pthread_cond_destroy(&engine->quiet);
     pthread_cond_destroy(&engine->changed);

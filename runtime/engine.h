@@ -18,6 +18,7 @@
 #define CADRE_RUNTIME_ENGINE_H
 
 #include "crew.h"
+#include "place.h"
 #include "sched.h"
 
 #include <pthread.h>
@@ -61,8 +62,9 @@ struct cadre_engine {
     uint8_t bell_used[CADRE_BELLS_MAX];
     uint32_t last_generation, last_object, last_team; /* numbers given out */
     struct cadre_farm *farms;                         /* farm.c's list */
-    bool has_free_residents; /* some may have become free */
-    bool has_unused;         /* a crew is to be dismissed */
+    struct cadre_ledger *ledger; /* who holds which cores; NULL: nobody yet */
+    bool has_free_residents;     /* some may have become free */
+    bool has_unused;             /* a crew is to be dismissed */
     struct cadre_crew *crews;
     bool all_have_bells; /* every worker can wake us */
     const struct cadre_engine_events *events;
@@ -135,6 +137,12 @@ void cadre_engine_reap(struct cadre_engine *engine);
 
 /* on_check() is to be called by then, at the latest. */
 void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns);
+
+/* The ledger of this host's cores and GPUs, made when it is first asked for.
+ * CADRE_EIO, CADRE_ENOMEM. */
+cadre_err cadre_engine_ledger(struct cadre_engine *engine,
+                              struct cadre_ledger **ledger,
+                              struct cadre_error *error);
 
 /* Something changed that no message tells of: let waiting threads look. */
 void cadre_engine_wake(struct cadre_engine *engine);

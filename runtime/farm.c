@@ -616,6 +616,9 @@ static char *copy(const char *text, bool *is_short)
 static void free_farm(struct cadre_farm *farm)
 {
     cadre_farm_free_lanes(farm);
+    if (farm->options.plan != NULL)
+        cadre_ledger_release(farm->engine->ledger, farm->options.plan);
+    free(farm->place_used);
     free((char *)farm->options.program);
     free((char *)farm->options.cwd);
     free(farm->teams);
@@ -636,6 +639,8 @@ static struct cadre_farm *new_farm(struct cadre_engine *engine,
     f->options.program = copy(options->program, &is_short);
     f->options.cwd = copy(options->cwd, &is_short);
     f->wanted = options->teams;
+    if (options->plan != NULL)
+        is_short |= (f->place_used = calloc(options->plan->nplaces, 1)) == NULL;
     if (f->options.ranks == 0)
         f->options.ranks = 1;
     if (is_short) {
@@ -696,8 +701,8 @@ void cadre_farm_destroy(struct cadre_farm *farm)
     cadre_engine_wait(e, is_idle, farm, UINT64_MAX);
     cadre_farm_dismiss(farm);
     take_off(farm);
+    free_farm(farm); /* the ledger is under the lock, too */
     cadre_engine_unlock(e);
-    free_farm(farm);
 }
 
 cadre_err cadre_farm_create(struct cadre_engine *engine,

@@ -82,6 +82,8 @@ struct cadre_farm_options {
     const char *cwd;
     double spawn_timeout_s;
     bool only_spawned; /* resident workers run the wrong program or directory */
+    struct cadre_plan *plan; /* the place of each rank; taken, also where
+                                cadre_farm_create() fails; NULL: anywhere */
 };
 
 /* Get the teams: of resident workers first, the rest is spawned. `*farm` is

@@ -124,6 +124,7 @@ struct cadre_farm {
     bool is_closed; /* takes no more jobs */
     bool is_ending; /* hires no more */
     bool has_starved;
+    uint8_t *place_used;              /* of each place of the plan */
     uint64_t njobs;                   /* submitted and not done; holds */
     cadre_err broken;                 /* no task can run any more ... */
     struct cadre_error cause;         /* ... and why */

@@ -80,6 +80,30 @@ static cadre_err send_init(const struct member *m)
                                                    m->crew->channel, m->peer));
 }
 
+/* --- places --------------------------------------------------------------- */
+
+/* A place of the farm's plan for a worker that has none. Those of one team come
+ * one after another, as the plan wants them near each other. */
+static void take_place(struct cadre_farm *f, struct cadre_worker *w)
+{
+    const struct cadre_plan *plan = f->options.plan;
+
+    for (uint32_t i = 0; plan != NULL && w->place == 0 && i < plan->nplaces;
+         i++) {
+        if (f->place_used[i])
+            continue;
+        f->place_used[i] = 1;
+        w->place = i + 1;
+    }
+}
+
+static void give_place_back(struct cadre_farm *f, struct cadre_worker *w)
+{
+    if (f->place_used != NULL && w->place > 0)
+        f->place_used[w->place - 1] = 0;
+    w->place = 0;
+}
+
 /* Tell every member of the team; a new one's stores are to be filled. */
 static cadre_err introduce_team(const struct team *t, bool is_new)
 {
@@ -89,9 +113,9 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
                                  .object = f->object,
                                  .size = (uint32_t)t->size,
                                  .has_all = f->options.has_all_ranks,
-                                 .members = members,
-                                 .place = ""};
+                                 .members = members};
     cadre_err err = members != NULL ? CADRE_OK : CADRE_ENOMEM;
+    struct cadre_buffer place = {0};
 
     for (int i = 0; i < t->size && err == CADRE_OK; i++)
         cadre_team_put_member(members, (uint32_t)i,
@@ -100,6 +124,16 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
         const struct member *m = &t->members[i];
 
         msg.rank = (uint32_t)i;
+        place.len = 0;
+        if (is_new)
+            take_place(t->farm, cadre_member_worker(m));
+        if (is_new && cadre_member_worker(m)->place > 0)
+            err = cadre_place_encode(f->options.plan,
+                                     cadre_member_worker(m)->place - 1, &place);
+        if (err != CADRE_OK)
+            break;
+        msg.place = place.data;
+        msg.place_len = place.len;
         err =
             cadre_team_encode(&msg, m->crew->generation,
                               cadre_channel_buffer(m->crew->channel, m->peer));
@@ -107,6 +141,7 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
             err = send_init(m);
     }
     free(members);
+    cadre_buffer_fini(&place);
     return err;
 }
 
@@ -396,6 +431,7 @@ void cadre_farm_send_off(struct member *m)
 
     if (w->team == m)
         w->team = NULL;
+    give_place_back(m->team->farm, w);
     if (w->is_lost)
         return;
     buffer = cadre_channel_buffer(m->crew->channel, m->peer);
@@ -463,6 +499,8 @@ static void end_siblings(struct team *t)
 
         w->team = NULL;
         cadre_farm_forget_comms(t->farm, m->crew, m->peer);
+        if (w->is_lost || is_behind(m))
+            give_place_back(t->farm, w);
         if (w->is_lost || is_behind(m))
             cadre_engine_lose(t->farm->engine, m->crew, w);
         else if (t->farm->options.max_ranks == 0 ||

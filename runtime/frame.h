@@ -171,7 +171,8 @@ struct cadre_msg_team {
                                      those of rank 0 */
     const unsigned char *members; /* their numbers in the crew by rank, read
                                      with cadre_team_member(); lent */
-    const char *place;            /* where to run (place.h); "": anywhere */
+    const unsigned char *place;   /* where to run: cadre_place_encode(); lent */
+    size_t place_len;             /* 0: anywhere */
 };
 
 enum { CADRE_TEAM_MAX = 1 << 16 };

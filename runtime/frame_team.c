@@ -23,15 +23,17 @@ cadre_err cadre_team_encode(const struct cadre_msg_team *msg,
     size_t members_len = (size_t)msg->size * MEMBER_BYTES, mark;
 
     if (begin(buffer, CADRE_FRAME_TEAM, generation,
-              20 + members_len + text_size(msg->place), &mark) != CADRE_OK)
+              28 + members_len + msg->place_len, &mark) != CADRE_OK)
         return CADRE_ENOMEM;
     put_u32(buffer, msg->team);
     put_u32(buffer, msg->object);
     put_u32(buffer, msg->rank);
     put_u32(buffer, msg->size);
     put_u32(buffer, msg->has_all);
+    put_u64(buffer, msg->place_len);
     put_bytes(buffer, msg->members, members_len);
-    put_text(buffer, msg->place);
+    if (msg->place_len > 0)
+        put_bytes(buffer, msg->place, msg->place_len);
     return end(buffer, mark);
 }
 
@@ -41,12 +43,14 @@ cadre_err cadre_team_decode(const struct cadre_frame *frame,
 {
     struct reader r = reader_of(frame, CADRE_FRAME_TEAM, "TEAM", error);
     struct cadre_msg_team m;
+    uint64_t place_len;
 
     m.team = get_u32(&r, "team");
     m.object = get_u32(&r, "object");
     m.rank = get_u32(&r, "rank");
     m.size = get_u32(&r, "size");
     m.has_all = get_u32(&r, "has_all");
+    place_len = get_u64(&r, "place_len");
     if (m.team == 0)
         complain(&r, "team", "is 0");
     if (m.object == 0)
@@ -58,7 +62,8 @@ cadre_err cadre_team_decode(const struct cadre_frame *frame,
     if (m.has_all > 1)
         complain(&r, "has_all", "is neither 0 nor 1");
     m.members = get_bytes(&r, (uint64_t)m.size * MEMBER_BYTES, "members");
-    m.place = get_text(&r, "place");
+    m.place = get_bytes(&r, place_len, "place");
+    m.place_len = (size_t)place_len;
     if (finish(&r) == CADRE_OK)
         *msg = m;
     return r.err;

@@ -98,6 +98,31 @@ static cadre_err bind_memory(hwloc_topology_t t, const struct cadre_place *p)
     return CADRE_OK;
 }
 
+/* What the process was bound to before the first time. */
+static hwloc_bitmap_t unbound;
+
+static void remember(hwloc_topology_t t)
+{
+    if (unbound != NULL || (unbound = hwloc_bitmap_alloc()) == NULL)
+        return;
+    if (hwloc_get_cpubind(t, unbound, HWLOC_CPUBIND_PROCESS) == 0)
+        return;
+    hwloc_bitmap_free(unbound);
+    unbound = NULL;
+}
+
+void cadre_place_undo(void)
+{
+    hwloc_topology_t topology = NULL;
+
+    if (unbound == NULL || load(&topology, NULL) != CADRE_OK)
+        return;
+    hwloc_set_cpubind(topology, unbound, HWLOC_CPUBIND_PROCESS);
+    hwloc_set_membind(topology, hwloc_topology_get_topology_nodeset(topology),
+                      HWLOC_MEMBIND_DEFAULT, HWLOC_MEMBIND_BYNODESET);
+    hwloc_topology_destroy(topology);
+}
+
 static cadre_err bind_process(const struct cadre_place *place,
                               struct cadre_error *error)
 {
@@ -108,6 +133,7 @@ static cadre_err bind_process(const struct cadre_place *place,
         return CADRE_OK;
     if ((err = load(&topology, error)) != CADRE_OK)
         return err;
+    remember(topology);
     if ((err = bind_cores(topology, place, error)) == CADRE_OK)
         err = bind_memory(topology, place);
     hwloc_topology_destroy(topology);

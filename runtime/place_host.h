@@ -65,6 +65,9 @@ cadre_err cadre_place_apply(const struct cadre_place *place,
 cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
                                   size_t room, struct cadre_error *error);
 
+/* Cores and memory as before the first apply(); the environment stays. */
+void cadre_place_undo(void);
+
 /* Where this process is, as the system says. */
 struct cadre_place_seen {
     uint32_t *pus; /* bound to these, ascending */

@@ -17,6 +17,7 @@
 #include "function.h"
 #include "log.h"
 #include "pack.h"
+#include "place_host.h"
 #include "trap.h"
 #include "worker_team.h"
 
@@ -95,7 +96,8 @@ struct worker {
     uint32_t bell;
     uint64_t spin_ns;
     struct cadre_workteams teams;
-    uint32_t batches;         /* that have come */
+    char place[256];  /* where this process is bound, for people; "": nowhere */
+    uint32_t batches; /* that have come */
     struct known **functions; /* by id */
     uint32_t functions_max;
     struct failed_row *failures;
@@ -164,6 +166,7 @@ void cadre_worker_describe(const cadre_task *task, struct cadre_task_info *info)
                                      .size = task->team->size,
                                      .worker = task->worker->rank,
                                      .attempt = (int)task->attempt,
+                                     .place = task->worker->place,
                                      .host = self.host};
 }
 
@@ -618,6 +621,21 @@ static cadre_err send_ready(struct worker *w, uint32_t team, cadre_err err,
     return cadre_channel_flush(w->channel, error);
 }
 
+/* Before any task, so that no library has looked at the GPUs yet. */
+static cadre_err take_place(struct worker *w, const struct cadre_msg_team *msg,
+                            struct cadre_error *error)
+{
+    cadre_err err;
+
+    if (msg->place_len == 0)
+        return CADRE_OK;
+    err = cadre_place_apply_bytes(msg->place, msg->place_len, w->place,
+                                  sizeof w->place, error);
+    if (err == CADRE_OK)
+        cadre_log(CADRE_LOG_INFO, "placed: %s", w->place);
+    return err;
+}
+
 static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
                          struct cadre_error *error)
 {
@@ -626,6 +644,7 @@ static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
     cadre_err err;
 
     if ((err = cadre_team_decode(frame, &msg, error)) != CADRE_OK ||
+        (err = take_place(w, &msg, error)) != CADRE_OK ||
         (err = cadre_workteam_form(&w->teams, &msg, &team, error)) != CADRE_OK)
         return err;
     return team->err == CADRE_OK ? CADRE_OK
@@ -695,6 +714,14 @@ static cadre_err on_init(struct worker *w, const struct cadre_frame *frame,
                       w->task.team->error.text, error);
 }
 
+static void leave_object(struct worker *w, uint32_t number)
+{
+    cadre_workteams_close(&w->teams, number);
+    if (w->place[0] != '\0')
+        cadre_place_undo();
+    w->place[0] = '\0';
+}
+
 static cadre_err on_end(struct worker *w, const struct cadre_frame *frame,
                         struct cadre_error *error)
 {
@@ -704,7 +731,7 @@ static cadre_err on_end(struct worker *w, const struct cadre_frame *frame,
     if (err == CADRE_OK && frame->type == CADRE_FRAME_DISBAND)
         cadre_workteam_disband(&w->teams, msg.number);
     else if (err == CADRE_OK)
-        cadre_workteams_close(&w->teams, msg.number);
+        leave_object(w, msg.number);
     return err;
 }
 

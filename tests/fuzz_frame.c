@@ -93,7 +93,7 @@ static cadre_err decode(const struct cadre_frame *frame,
         if ((err = cadre_team_decode(frame, &team, error)) == CADRE_OK) {
             for (uint32_t i = 0; i < team.size; i++)
                 touched += cadre_team_member(&team, i);
-            touch_text(team.place);
+            touch_bytes(team.place, team.place_len);
         }
         break;
     case CADRE_FRAME_INIT:

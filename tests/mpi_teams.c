@@ -16,6 +16,11 @@ CADRE_TASK(void, who, (int i, MPI_Comm comm, CADRE_OUT int out[3]))
     MPI_Comm_rank(comm, &out[2]);
 }
 
+CADRE_TASK(int64_t, square, (int64_t i))
+{
+    return i * i;
+}
+
 CADRE_TASK(int, sum_of_ranks, (int i, MPI_Comm comm))
 {
     int rank, sum;
@@ -215,6 +220,44 @@ static void a_rank_that_dies_takes_its_task_along_and_no_other(void)
     cadre_spawn_pool_destroy(pool);
 }
 
+/* A task with a pool of its own. */
+CADRE_TASK(int64_t, sum_of_squares, (int64_t n))
+{
+    int64_t in[100], out[100], sum = 0;
+    struct cadre_pool *pool;
+
+    for (int64_t i = 0; i < n; i++)
+        in[i] = i;
+    if (cadre_pool_create(&(struct cadre_pool_options){.max_workers = 1,
+                                                       .oversubscribe = true},
+                          &pool) != CADRE_OK ||
+        cadre_pool_map(pool, CADRE_FN(square), (uint64_t)n, CADRE_EACH(in),
+                       CADRE_INTO(out)) != CADRE_OK) {
+        cadre_task_fail(1, "%s", cadre_error_text());
+        return -1;
+    }
+    for (int64_t i = 0; i < n; i++)
+        sum += out[i];
+    if (n % 2 == 0) /* else it is left open */
+        cadre_pool_destroy(pool);
+    return sum;
+}
+
+static void a_task_may_have_a_pool_of_its_own(void)
+{
+    int64_t in[] = {10, 100, 11, 4}, out[4];
+    struct cadre_pool *pool;
+
+    CHECK_OK(cadre_pool_create(
+        &(struct cadre_pool_options){.max_workers = 2, .oversubscribe = true},
+        &pool));
+    CHECK_OK(cadre_pool_map(pool, CADRE_FN(sum_of_squares), 4, CADRE_EACH(in),
+                            CADRE_INTO(out)));
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(out[i], (in[i] - 1) * in[i] * (2 * in[i] - 1) / 6);
+    cadre_pool_destroy(pool);
+}
+
 static void a_worker_program_can_be_given(void)
 {
     struct cadre_function *fabs_fn;
@@ -282,6 +325,7 @@ int main(int argc, char **argv)
         CHECK(many_tasks_of_a_team_compute_together),
         CHECK(a_rank_that_fails_frees_the_others),
         CHECK(a_rank_that_dies_takes_its_task_along_and_no_other),
+        CHECK(a_task_may_have_a_pool_of_its_own),
         CHECK(a_worker_program_can_be_given),
         CHECK(impossible_options_are_named),
         {NULL, NULL}};

@@ -26,7 +26,8 @@
 #include <cadre/object.h>
 
 struct cadre_executor_options {
-    int cores; /* ranks of the team; default 1 */
+    int cores;         /* ranks of the team; default 1 */
+    int gpus_per_task; /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
 
@@ -50,6 +51,7 @@ CADRE_API void cadre_executor_destroy(struct cadre_executor *executor);
 struct cadre_hpc_executor_options {
     int max_workers;      /* teams; default: as many as there are cores for */
     int cores_per_worker; /* ranks of each; default 1 */
+    int gpus_per_worker;  /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
 
@@ -68,6 +70,7 @@ cadre_hpc_executor_resize(struct cadre_hpc_executor *executor, int max_workers);
 struct cadre_pool_executor_options {
     int max_workers; /* default: the cores this process may use, or the resident
                         workers if there are */
+    int gpus_per_worker; /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
 

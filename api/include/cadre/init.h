@@ -48,7 +48,9 @@ extern const struct cadre_task_record *const __stop_cadre_tasks[]
  * 0. The controller's main thread. */
 CADRE_API int cadre_finalize(void);
 
-/* Is this process the controller (true between init and finalize)? */
+/* Is this process the controller (true between init and finalize)? A worker is
+ * none, though its tasks may create pools and executors, with workers of their
+ * own. */
 CADRE_API bool cadre_is_controller(void);
 
 /* Put into this process's environment what Open MPI 4.1 needs to start workers

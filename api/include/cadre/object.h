@@ -29,11 +29,28 @@ struct cadre_pool_executor;
 struct cadre_spawn_pool;
 struct cadre_object; /* any of these */
 
+/* How ranks are bound to cores; docs/placement.md, and `cadre place` shows it.
+ */
+enum cadre_placement {
+    CADRE_PLACEMENT_DEFAULT = 0, /* compact where threads_per_rank or GPUs are
+                                    asked for, else none */
+    CADRE_PLACEMENT_COMPACT = 1, /* near each other */
+    CADRE_PLACEMENT_SCATTER = 2, /* teams as far apart as can be */
+    CADRE_PLACEMENT_NUMA = 3,    /* dealt evenly to the NUMA nodes, and their
+                                    memory with them */
+    CADRE_PLACEMENT_NONE = 4     /* the system moves them as it likes */
+};
+
 /* Options of every object; zero means the default. */
 #define CADRE_COMMON_OPTIONS                                                   \
     /* Fills each worker's store before its first task, and that of a worker   \
      * that takes the place of a lost one: CADRE_FN of a CADRE_INIT. */        \
     struct cadre_function *init_function;                                      \
+    /* Cores bound for each rank, and OMP_NUM_THREADS. */                      \
+    int threads_per_rank;                                                      \
+    /* Where ranks run. Two objects of one program never get the same core     \
+     * while there are free ones. */                                           \
+    enum cadre_placement placement;                                            \
     /* More ranks than cores are allowed. */                                   \
     bool oversubscribe;                                                        \
     /* What workers run: a path, or a name found beside the library or in      \

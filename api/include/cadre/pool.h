@@ -21,6 +21,7 @@ struct cadre_pool_options {
     int max_workers; /* processes that run tasks, the controller not counted;
                         default: the cores this process may use, or the resident
                         workers if there are */
+    int gpus_per_worker; /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
 

@@ -25,6 +25,7 @@ struct cadre_spawn_pool_options {
     int ranks_per_task; /* default 1; max_ranks / ranks_per_task tasks, rounded
                            down, run at a time */
     bool keep_teams;    /* processes stay between tasks */
+    int gpus_per_task;  /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
 

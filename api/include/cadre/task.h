@@ -99,11 +99,13 @@ CADRE_API void cadre_task_fail(int kind, const char *format, ...)
 /* Where and as what a task runs. A function gets its `cadre_task *self` by
  * having such a parameter, which no caller gives. */
 struct cadre_task_info {
-    uint64_t index;   /* in its map; of a single task: 0 */
-    int rank, size;   /* in the team that runs it */
-    int worker;       /* this process's number among those started with it */
-    int attempt;      /* 1, or more where it is tried again */
-    const char *host; /* lent for ever */
+    uint64_t index;    /* in its map; of a single task: 0 */
+    int rank, size;    /* in the team that runs it */
+    int worker;        /* this process's number among those started with it */
+    int attempt;       /* 1, or more where it is tried again */
+    const char *host;  /* lent for ever */
+    const char *place; /* the cores, memory and GPUs it is bound to, as text:
+                          "node1: PUs 0-3, NUMA node 0"; "": not bound */
 };
 
 CADRE_API void cadre_task_describe(const cadre_task *self,
