@@ -308,7 +308,8 @@ static void finish(struct cadre_later *later)
     }
     if (f->more->has_callbacks)
         run_callbacks(f);
-    cadre_future_unref(f);
+    /* The callbacks had a reference of their own. */
+    cadre_future_unref(f); /* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
 /* Add `c` unless all callbacks have run. Under the lock. */

@@ -7,6 +7,8 @@
  */
 #include "future.h"
 
+#include "runtime/convert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,58 +286,6 @@ void cadre_needs_drop(struct cadre_future *future)
     }
 }
 
-/* The number of type `type` at `data`. */
-static struct cadre_value value_at(cadre_type type, const void *data)
-{
-    struct cadre_value v = {.type = type};
-    union {
-        int8_t i8;
-        int16_t i16;
-        int32_t i32;
-        float f;
-        double d;
-        float _Complex fc;
-        double _Complex dc;
-    } x;
-
-    memcpy(&x, data,
-           cadre_type_size(type) < sizeof x ? cadre_type_size(type) : sizeof x);
-    switch (type) {
-    case CADRE_INT8:
-        v.integer = x.i8;
-        break;
-    case CADRE_INT16:
-        v.integer = x.i16;
-        break;
-    case CADRE_INT32:
-        v.integer = x.i32;
-        break;
-    case CADRE_FLOAT:
-        v.real = x.f;
-        break;
-    case CADRE_DOUBLE:
-        v.real = x.d;
-        break;
-    case CADRE_FLOAT_COMPLEX:
-        v.complex_number = x.fc;
-        break;
-    case CADRE_DOUBLE_COMPLEX:
-        v.complex_number = x.dc;
-        break;
-    case CADRE_LONG_DOUBLE:
-        memcpy(&v.real, data, sizeof v.real);
-        break;
-    case CADRE_LONG_DOUBLE_COMPLEX:
-        memcpy(&v.complex_number, data, sizeof v.complex_number);
-        break;
-    default: /* as wide as its member, or unsigned: little-endian */
-        v.natural = 0;
-        memcpy(&v.natural, data, cadre_type_size(type));
-        break;
-    }
-    return v;
-}
-
 /* Where `need`'s value is; `*bytes` of it. */
 static cadre_err find_value(const struct cadre_need *need, const void **data,
                             uint64_t *bytes, struct cadre_error *error)
@@ -366,7 +316,7 @@ static cadre_err fill_need(struct cadre_future *f,
         return CADRE_OK;
     }
     if (p->kind == CADRE_PARAM_SCALAR) {
-        value = value_at(need->on->job.function->proto->result, data);
+        value = cadre_value_read(need->on->job.function->proto->result, data);
         return cadre_value_convert(&value, p, slot, error);
     }
     memcpy(slot, &data, sizeof data);

@@ -371,7 +371,7 @@ static bool end_team(struct lane *lane, bool is_idle)
 
 void cadre_farm_arrange(struct cadre_farm *farm)
 {
-    struct cadre_lane_state lanes[LANES_MAX];
+    struct cadre_lane_state lanes[LANES_MAX] = {{0}};
     bool goes_on = (farm->nlanes > 1 || farm->nbench > 0) &&
                    farm->broken == CADRE_OK && !farm->is_ending;
 

@@ -108,7 +108,7 @@ static void give_place_back(struct cadre_farm *f, struct cadre_worker *w)
 static cadre_err introduce_team(const struct team *t, bool is_new)
 {
     const struct cadre_farm *f = t->farm;
-    unsigned char *members = malloc((size_t)t->size * sizeof(uint32_t));
+    unsigned char *members = calloc((size_t)t->size, CADRE_TEAM_MEMBER);
     struct cadre_msg_team msg = {.team = t->number,
                                  .object = f->object,
                                  .size = (uint32_t)t->size,

@@ -175,7 +175,10 @@ struct cadre_msg_team {
     size_t place_len;             /* 0: anywhere */
 };
 
-enum { CADRE_TEAM_MAX = 1 << 16 };
+enum {
+    CADRE_TEAM_MAX = 1 << 16,
+    CADRE_TEAM_MEMBER = 4 /* bytes in `members` */
+};
 
 /* Controller to worker: fill the store of the team's object. */
 struct cadre_msg_init {

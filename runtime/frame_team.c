@@ -4,23 +4,21 @@
 
 #include <math.h>
 
-enum { MEMBER_BYTES = 4 };
-
 uint32_t cadre_team_member(const struct cadre_msg_team *msg, uint32_t rank)
 {
-    return cadre_get_u32(msg->members + (size_t)rank * MEMBER_BYTES);
+    return cadre_get_u32(msg->members + (size_t)rank * CADRE_TEAM_MEMBER);
 }
 
 void cadre_team_put_member(unsigned char *members, uint32_t rank,
                            uint32_t member)
 {
-    cadre_put_u32(members + (size_t)rank * MEMBER_BYTES, member);
+    cadre_put_u32(members + (size_t)rank * CADRE_TEAM_MEMBER, member);
 }
 
 cadre_err cadre_team_encode(const struct cadre_msg_team *msg,
                             uint32_t generation, struct cadre_buffer *buffer)
 {
-    size_t members_len = (size_t)msg->size * MEMBER_BYTES, mark;
+    size_t members_len = (size_t)msg->size * CADRE_TEAM_MEMBER, mark;
 
     if (begin(buffer, CADRE_FRAME_TEAM, generation,
               28 + members_len + msg->place_len, &mark) != CADRE_OK)
@@ -61,7 +59,7 @@ cadre_err cadre_team_decode(const struct cadre_frame *frame,
         complain(&r, "rank", "is not below the size");
     if (m.has_all > 1)
         complain(&r, "has_all", "is neither 0 nor 1");
-    m.members = get_bytes(&r, (uint64_t)m.size * MEMBER_BYTES, "members");
+    m.members = get_bytes(&r, (uint64_t)m.size * CADRE_TEAM_MEMBER, "members");
     m.place = get_bytes(&r, place_len, "place");
     m.place_len = (size_t)place_len;
     if (finish(&r) == CADRE_OK)
