@@ -50,7 +50,7 @@ bool cadre_is_controller(void)
 static cadre_err become_controller(int thread_level, bool keep_environment,
                                    struct cadre_error *error)
 {
-    cadre_err err = cadre_engine_create(thread_level, &cadre_farm_events,
+    cadre_err err = cadre_engine_create(thread_level, cadre_farms_check,
                                         &process.engine, error);
 
     if (err == CADRE_OK)

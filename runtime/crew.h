@@ -22,6 +22,8 @@
 #include "host.h"
 #include "channel.h"
 
+struct cadre_engine_events; /* engine.h */
+
 /* One process of a crew, seen from the controller. */
 struct cadre_worker {
     struct cadre_process process; /* known once it is welcome */
@@ -30,9 +32,10 @@ struct cadre_worker {
     bool has_bell;                /* it can be woken */
     int watch;                    /* cadre_process_watch(); -1: not near */
     uint32_t bell;
-    uint32_t batches;    /* that it was sent */
-    uint32_t place;      /* in its farm's plan, from 1; 0: none */
-    void *team;          /* the farm's, while it works for one; else NULL */
+    uint32_t batches; /* that it was sent */
+    uint32_t place;   /* in its farm's plan, from 1; 0: none */
+    void *team;       /* its owner's, while it works for one; else NULL */
+    const struct cadre_engine_events *events; /* the owner's, with `team` */
     uint64_t *functions; /* set of function ids it has been told */
     uint32_t functions_max;
 };

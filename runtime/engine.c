@@ -57,7 +57,8 @@ void cadre_engine_lose(struct cadre_engine *engine, struct cadre_crew *crew,
     cadre_process_end(worker->watch);
     cadre_channel_drop_peer(crew->channel, (int)(worker - crew->workers));
     if (worker->team != NULL)
-        engine->events->on_lost(worker);
+        worker->events->on_lost(worker);
+    pthread_cond_broadcast(&engine->changed); /* others may wait for it */
 }
 
 /* A worker that refuses while it is greeted fails the crew's start; later it is
@@ -92,15 +93,15 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
         return on_refuse(e, crew, peer, frame, error);
     case CADRE_FRAME_RESULTS:
         if (w->team != NULL)
-            e->events->on_results(w, frame);
+            w->events->on_results(w, frame);
         return CADRE_OK;
     case CADRE_FRAME_READY:
         if (w->team != NULL)
-            e->events->on_ready(w, frame);
+            w->events->on_ready(w, frame);
         return CADRE_OK;
     case CADRE_FRAME_NEWS:
         if (w->team != NULL)
-            e->events->on_news(w, frame);
+            w->events->on_news(w, frame);
         return CADRE_OK;
     case CADRE_FRAME_HELLO:
     case CADRE_FRAME_FUNCTION:
@@ -214,7 +215,7 @@ static void check_workers(struct cadre_engine *e)
         }
     }
     e->due_ns = UINT64_MAX;
-    e->events->on_check(e, cadre_now_ns());
+    e->on_check(e, cadre_now_ns());
 }
 
 static bool progress(struct cadre_engine *e)
@@ -747,8 +748,7 @@ void cadre_engine_destroy(struct cadre_engine *engine)
     free(engine);
 }
 
-cadre_err cadre_engine_create(int thread_level,
-                              const struct cadre_engine_events *events,
+cadre_err cadre_engine_create(int thread_level, cadre_check_fn on_check,
                               struct cadre_engine **engine,
                               struct cadre_error *error)
 {
@@ -760,7 +760,7 @@ cadre_err cadre_engine_create(int thread_level,
     pthread_cond_init(&e->changed, NULL);
     pthread_cond_init(&e->quiet, NULL);
     e->thread_level = thread_level;
-    e->events = events;
+    e->on_check = on_check;
     e->due_ns = UINT64_MAX;
     if (cadre_bells_create(&e->bells) != CADRE_OK)
         cadre_log(CADRE_LOG_INFO, "no shared memory for bells: polling");

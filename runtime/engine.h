@@ -25,7 +25,7 @@
 
 struct cadre_engine;
 
-/* Whom the engine tells what happens to a worker: the owner of its team. Called
+/* What the owner of a worker (worker->team, worker->events) is told of it,
  * under the lock. */
 struct cadre_engine_events {
     void (*on_results)(struct cadre_worker *worker,
@@ -35,8 +35,6 @@ struct cadre_engine_events {
     void (*on_news)(struct cadre_worker *worker,
                     const struct cadre_frame *frame);
     void (*on_lost)(struct cadre_worker *worker); /* it is gone */
-    void (*on_check)(struct cadre_engine *engine, uint64_t now_ns); /* now and
-                                                                       then */
 };
 
 /* Something to be done soon by whoever drives, outside of what is being done
@@ -46,6 +44,9 @@ struct cadre_later {
     /* Called under the lock, which it may let go and take again. */
     void (*run)(struct cadre_later *later);
 };
+
+/* Called now and then, under the lock. */
+typedef void (*cadre_check_fn)(struct cadre_engine *engine, uint64_t now_ns);
 
 struct cadre_engine {
     pthread_mutex_t lock;
@@ -67,7 +68,7 @@ struct cadre_engine {
     bool has_unused;             /* a crew is to be dismissed */
     struct cadre_crew *crews;
     bool all_have_bells; /* every worker can wake us */
-    const struct cadre_engine_events *events;
+    cadre_check_fn on_check;
 
     struct cadre_sched_list *scheds; /* of the farms; see engine.c */
     struct cadre_later *later,
@@ -85,8 +86,7 @@ struct cadre_engine {
 };
 
 /* `*engine` is given. Needs MPI. */
-cadre_err cadre_engine_create(int thread_level,
-                              const struct cadre_engine_events *events,
+cadre_err cadre_engine_create(int thread_level, cadre_check_fn on_check,
                               struct cadre_engine **engine,
                               struct cadre_error *error);
 /* Ends the background thread; crews must be gone. */
@@ -135,7 +135,7 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
 void cadre_engine_tidy(struct cadre_engine *engine, struct cadre_crew *crew);
 void cadre_engine_reap(struct cadre_engine *engine);
 
-/* on_check() is to be called by then, at the latest. */
+/* `on_check` is to be called by then, at the latest. */
 void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns);
 
 /* The ledger of this host's cores and GPUs, made when it is first asked for.

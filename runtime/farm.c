@@ -563,7 +563,7 @@ static void on_lost(struct cadre_worker *worker)
     cadre_farm_flush(farm);
 }
 
-static void on_check(struct cadre_engine *engine, uint64_t now_ns)
+void cadre_farms_check(struct cadre_engine *engine, uint64_t now_ns)
 {
     for (struct cadre_farm *f = engine->farms; f != NULL; f = f->next) {
         for (uint32_t i = 0; i < f->nteams; i++) {
@@ -589,7 +589,6 @@ const struct cadre_engine_events cadre_farm_events = {
     .on_ready = on_ready,
     .on_news = on_news,
     .on_lost = on_lost,
-    .on_check = on_check,
 };
 
 void cadre_farm_break(struct cadre_farm *farm, cadre_err err,

@@ -169,6 +169,6 @@ bool cadre_farm_has_store(const struct cadre_farm *farm);
 struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm);
 
 /* For cadre_engine_create(). */
-extern const struct cadre_engine_events cadre_farm_events;
+void cadre_farms_check(struct cadre_engine *engine, uint64_t now_ns);
 
 #endif

@@ -138,6 +138,9 @@ struct cadre_farm {
 /* Let the lane's scheduler take `event` and do what it says. */
 cadre_err cadre_farm_step(struct lane *lane, struct cadre_event *event);
 
+/* What becomes of the teams' workers; `team` of each is its struct member. */
+extern const struct cadre_engine_events cadre_farm_events;
+
 /* Send what was encoded since the last time. */
 void cadre_farm_flush(struct cadre_farm *farm);
 

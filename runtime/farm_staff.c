@@ -180,6 +180,7 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
         m->peer = peers[i];
         m->first_batch = cadre_member_worker(m)->batches;
         cadre_member_worker(m)->team = m;
+        cadre_member_worker(m)->events = &cadre_farm_events;
     }
     farm->teams[index] = t;
     farm->alive++;
