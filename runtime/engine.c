@@ -103,6 +103,10 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
         if (w->team != NULL)
             w->events->on_news(w, frame);
         return CADRE_OK;
+    case CADRE_FRAME_LETTER:
+        if (w->team != NULL && w->events->on_letter != NULL)
+            w->events->on_letter(w, frame);
+        return CADRE_OK;
     case CADRE_FRAME_HELLO:
     case CADRE_FRAME_FUNCTION:
     case CADRE_FRAME_BATCH:

@@ -34,7 +34,9 @@ struct cadre_engine_events {
                      const struct cadre_frame *frame);
     void (*on_news)(struct cadre_worker *worker,
                     const struct cadre_frame *frame);
-    void (*on_lost)(struct cadre_worker *worker); /* it is gone */
+    void (*on_letter)(struct cadre_worker *worker,
+                      const struct cadre_frame *frame); /* NULL: nobody's */
+    void (*on_lost)(struct cadre_worker *worker);       /* it is gone */
 };
 
 /* Something to be done soon by whoever drives, outside of what is being done

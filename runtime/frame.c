@@ -42,7 +42,8 @@ cadre_err cadre_frame_decode(const void *data, size_t len,
                                "protocol, this side version %d",
                                version, CADRE_FRAME_VERSION);
     type = cadre_get_u16(at + 6);
-    if (type < CADRE_FRAME_HELLO || type > CADRE_FRAME_NEWS)
+    if (type < CADRE_FRAME_HELLO ||
+        (type > CADRE_FRAME_NEWS && type != CADRE_FRAME_LETTER))
         return cadre_error_set(error, CADRE_EPROTO,
                                "a frame of unknown type %u", type);
     frame_len = cadre_get_u64(at + LENGTH_AT);

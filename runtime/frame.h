@@ -30,6 +30,8 @@
  *                  <-------------------  RESULTS     one or more per batch
  *         DISBAND  ------------------->              the team is no more
  *         CLOSE    ------------------->              the object's store is
+ *         LETTER   <------------------>              between two programs that
+ *                                                    know each other (socket.h)
  *         BYE      ------------------->              no frame follows
  *
  * Who adds a message: give it the next number, a struct, an encode and a
@@ -40,6 +42,8 @@
 #define CADRE_RUNTIME_FRAME_H
 
 #include "error.h"
+
+#include <cadre/message.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,7 +68,8 @@ enum cadre_frame_type {
     CADRE_FRAME_INIT = 10,
     CADRE_FRAME_DISBAND = 11,
     CADRE_FRAME_CLOSE = 12,
-    CADRE_FRAME_NEWS = 13
+    CADRE_FRAME_NEWS = 13,
+    CADRE_FRAME_LETTER = 17 /* 14 to 16 are reserved for the store */
 };
 
 /* A growing, 16-aligned byte buffer that frames are encoded into, one after
@@ -208,6 +213,14 @@ struct cadre_msg_news {
     const char *text; /* "" */
 };
 
+/* Either to the other: values that mean something to the two programs. */
+struct cadre_msg_letter {
+    int32_t tag;    /* what kind of letter this is, to the programs */
+    uint32_t count; /* 0 to CADRE_PARTS_MAX */
+    struct cadre_part
+        parts[CADRE_PARTS_MAX]; /* lent by the input when decoded */
+};
+
 /* One failed row. */
 struct cadre_failure {
     uint64_t row;     /* index in the job */
@@ -244,6 +257,9 @@ cadre_err cadre_close_encode(const struct cadre_msg_end *msg,
                              uint32_t generation, struct cadre_buffer *buffer);
 cadre_err cadre_news_encode(const struct cadre_msg_news *msg,
                             uint32_t generation, struct cadre_buffer *buffer);
+
+cadre_err cadre_letter_encode(const struct cadre_msg_letter *msg,
+                              uint32_t generation, struct cadre_buffer *buffer);
 
 /* Number in the crew of the team's rank `rank`; for encoding, `members` is an
  * array written with cadre_team_put_member(). */
@@ -307,6 +323,11 @@ cadre_err cadre_end_decode(const struct cadre_frame *frame, /* DISBAND, CLOSE */
 cadre_err cadre_news_decode(const struct cadre_frame *frame,
                             struct cadre_msg_news *msg,
                             struct cadre_error *error);
+
+/* Sets `*msg` on failure too. */
+cadre_err cadre_letter_decode(const struct cadre_frame *frame,
+                              struct cadre_msg_letter *msg,
+                              struct cadre_error *error);
 
 /* Walk the failure records: `*at` starts at 0; false when there are no more.
  * cadre_results_decode() has checked them. */

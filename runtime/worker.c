@@ -814,6 +814,11 @@ static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
     case CADRE_FRAME_DISBAND:
     case CADRE_FRAME_CLOSE:
         return on_end(w, frame, error);
+    case CADRE_FRAME_LETTER:
+        return cadre_error_set(error, CADRE_ESTATE,
+                               "a message for a program that runs functions: "
+                               "name one that takes messages "
+                               "(cadre_socket_accept) as command");
     case CADRE_FRAME_BYE:
         w->is_dismissed = true;
         return CADRE_OK;

@@ -2,6 +2,7 @@
  * and each failure record, and every text and byte that was lent is touched.
  */
 #include "frame.h"
+#include "type.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,18 @@ static void touch_results(const struct cadre_msg_results *msg)
     touch_bytes(msg->outputs, msg->outputs_len);
 }
 
+static void touch_letter(const struct cadre_msg_letter *msg)
+{
+    for (uint32_t i = 0; i < msg->count; i++) {
+        const struct cadre_part *part = &msg->parts[i];
+
+        if (part->type != CADRE_STRING)
+            touch_bytes(part->data, part->count * cadre_type_size(part->type));
+        else if (part->data != NULL)
+            touch_text(part->data);
+    }
+}
+
 static cadre_err decode(const struct cadre_frame *frame,
                         struct cadre_error *error)
 {
@@ -58,6 +71,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_ready ready;
     struct cadre_msg_end ending;
     struct cadre_msg_news news;
+    struct cadre_msg_letter letter;
     cadre_err err = CADRE_OK;
 
     switch (frame->type) {
@@ -113,6 +127,10 @@ static cadre_err decode(const struct cadre_frame *frame,
         if ((err = cadre_news_decode(frame, &news, error)) == CADRE_OK)
             touch_text(news.text);
         break;
+    case CADRE_FRAME_LETTER:
+        if ((err = cadre_letter_decode(frame, &letter, error)) == CADRE_OK)
+            touch_letter(&letter);
+        break;
     case CADRE_FRAME_BYE:
         break;
     }
@@ -146,6 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             frame.type = (enum cadre_frame_type)type;
             check(decode(&frame, &error), &error);
         }
+        frame.type = CADRE_FRAME_LETTER;
+        check(decode(&frame, &error), &error);
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "frame.h"
+#include "pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,12 +160,28 @@ static cadre_err encode_news(struct cadre_buffer *buffer)
         9, buffer);
 }
 
-/* In the order of enum cadre_frame_type, from 1. */
+static const double letter_array[] = {0.5, -2};
+static const int32_t letter_number = -7;
+static const struct cadre_msg_letter letter = {
+    .tag = -3,
+    .count = 5,
+    .parts = {{CADRE_INT32, false, 1, &letter_number},
+              {CADRE_DOUBLE, true, 2, letter_array},
+              {CADRE_STRING, false, 1, "step"},
+              {CADRE_STRING, false, 1, NULL},
+              {CADRE_UINT8, true, 0, NULL}}};
+
+static cadre_err encode_letter(struct cadre_buffer *buffer)
+{
+    return cadre_letter_encode(&letter, 9, buffer);
+}
+
+/* In the order of enum cadre_frame_type, from 1; LETTER is the last. */
 static cadre_err (*const encoders[])(struct cadre_buffer *) = {
     encode_hello, encode_welcome, encode_refuse,  encode_function,
     encode_batch, encode_results, encode_bye,     encode_team,
     encode_ready, encode_init,    encode_disband, encode_close,
-    encode_news};
+    encode_news,  encode_letter};
 
 enum { NTYPES = sizeof encoders / sizeof encoders[0] };
 
@@ -183,6 +200,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_init i;
     struct cadre_msg_end e;
     struct cadre_msg_news n;
+    struct cadre_msg_letter l;
 
     switch (frame->type) {
     case CADRE_FRAME_HELLO:
@@ -208,6 +226,8 @@ static cadre_err decode(const struct cadre_frame *frame,
         return cadre_end_decode(frame, &e, error);
     case CADRE_FRAME_NEWS:
         return cadre_news_decode(frame, &n, error);
+    case CADRE_FRAME_LETTER:
+        return cadre_letter_decode(frame, &l, error);
     case CADRE_FRAME_BYE:
         return CADRE_OK;
     }
@@ -390,6 +410,76 @@ static void results_come_back_with_failures_and_outputs(void)
     cadre_buffer_fini(&buffer);
 }
 
+static void a_letter_comes_back_with_its_values(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_letter msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_letter(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_letter_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.tag, -3);
+    CU_ASSERT_EQUAL_FATAL(msg.count, letter.count);
+    for (uint32_t i = 0; i < msg.count; i++) {
+        CU_ASSERT_EQUAL(msg.parts[i].type, letter.parts[i].type);
+        CU_ASSERT_EQUAL(msg.parts[i].is_array, letter.parts[i].is_array);
+        CU_ASSERT_EQUAL(msg.parts[i].count, letter.parts[i].count);
+    }
+    CU_ASSERT_EQUAL(memcmp(msg.parts[0].data, &letter_number, 4), 0);
+    CU_ASSERT_EQUAL(memcmp(msg.parts[1].data, letter_array, 16), 0);
+    CU_ASSERT_EQUAL((uintptr_t)msg.parts[1].data % CADRE_FRAME_ALIGN, 0);
+    CU_ASSERT_STRING_EQUAL(msg.parts[2].data, "step");
+    CU_ASSERT_PTR_NULL(msg.parts[3].data);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_letter_may_be_empty(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_letter none = {.tag = 5}, msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(cadre_letter_encode(&none, 9, &buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_letter_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.tag, 5);
+    CU_ASSERT_EQUAL(msg.count, 0);
+    cadre_buffer_fini(&buffer);
+}
+
+/* Byte `at` of the letter's frame becomes `value`. */
+static void damage_letter(size_t at, unsigned char value, const char *says)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_error error = {""};
+    struct cadre_msg_letter msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_letter(&buffer), CADRE_OK);
+    buffer.data[at] = value;
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL(cadre_letter_decode(&frame, &msg, &error), CADRE_EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, says));
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_letter_of_impossible_values_is_refused(void)
+{
+    enum { COUNT_AT = 28, LEN_AT = 32, ZERO_AT = 40, SET = 48, HEADERS = 56 };
+
+    damage_letter(COUNT_AT, 6, "instead of 6");
+    damage_letter(COUNT_AT, 65, "count is too large");
+    damage_letter(LEN_AT, 255, "values is cut short");
+    damage_letter(ZERO_AT, 1, "padding is not zero");
+    damage_letter(SET, 4, "4 columns instead of 5");
+    damage_letter(HEADERS, CADRE_FORM_ABSENT, "cannot be sent");
+    damage_letter(HEADERS + 1, CADRE_VOID, "values");
+    damage_letter(HEADERS + 1, CADRE_DOUBLE, "cannot be sent");
+    damage_letter(HEADERS + 16 + 1, CADRE_STRING, "cannot be sent");
+    damage_letter(HEADERS + 16 + 1, CADRE_LONG_DOUBLE_COMPLEX, "cannot be");
+}
+
 static void frames_in_a_row_are_found_one_by_one(void)
 {
     struct cadre_buffer buffer = {0};
@@ -402,7 +492,8 @@ static void frames_in_a_row_are_found_one_by_one(void)
         CU_ASSERT_EQUAL_FATAL(
             cadre_frame_decode(buffer.data + at, buffer.len - at, &frame, NULL),
             CADRE_OK);
-        CU_ASSERT_EQUAL((int)frame.type, i + 1);
+        CU_ASSERT_EQUAL((int)frame.type,
+                        i < NTYPES - 1 ? i + 1 : CADRE_FRAME_LETTER);
         CU_ASSERT_EQUAL(frame.len % CADRE_FRAME_ALIGN, 0);
         CU_ASSERT_EQUAL(decode(&frame, NULL), CADRE_OK);
         at += frame.len;
@@ -667,6 +758,9 @@ int main(void)
         CHECK(ready_init_ends_and_news_come_back),
         CHECK(batch_comes_back_with_its_arguments),
         CHECK(results_come_back_with_failures_and_outputs),
+        CHECK(a_letter_comes_back_with_its_values),
+        CHECK(a_letter_may_be_empty),
+        CHECK(a_letter_of_impossible_values_is_refused),
         CHECK(frames_in_a_row_are_found_one_by_one),
         CHECK(the_header_has_the_bytes_of_its_comment),
         CHECK(a_frame_of_another_version_names_both),
