@@ -55,8 +55,9 @@ struct cadre_crew {
 
 /* How to start workers. */
 struct cadre_spawn {
-    const char *program; /* path or name (cadre_program_find); NULL: this one,
-                            with its own arguments */
+    const char *program; /* path or name (cadre_program_find); NULL: this one */
+    const char *const *args; /* of the program, ended by NULL; NULL: none, or
+                                those of this one */
     int count;
     const char *cwd; /* NULL: this one */
     double timeout_s;

@@ -150,6 +150,26 @@ static char **own_arguments(void)
     return argv;
 }
 
+/* A copy of `args`. NULL: out of memory. */
+static char **copy_arguments(const char *const *args)
+{
+    size_t n = 0;
+    char **argv;
+
+    while (args[n] != NULL)
+        n++;
+    argv = calloc(n + 1, sizeof *argv);
+    for (size_t i = 0; argv != NULL && i < n; i++) {
+        if ((argv[i] = strdup(args[i])) == NULL) {
+            while (i > 0)
+                free(argv[--i]);
+            free(argv);
+            return NULL;
+        }
+    }
+    return argv;
+}
+
 static void free_spawning(struct spawning *s)
 {
     if (s == NULL)
@@ -202,13 +222,14 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
     s->comm = MPI_COMM_NULL;
     s->info = MPI_INFO_NULL;
     s->count = spawn->count;
-    if (spawn->program == NULL) {
-        s->program = this_program();
+    s->program =
+        spawn->program != NULL ? strdup(spawn->program) : this_program();
+    if (spawn->args != NULL)
+        s->argv = copy_arguments(spawn->args);
+    else if (spawn->program == NULL)
         s->argv = own_arguments();
-    } else {
-        s->program = strdup(spawn->program);
-    }
-    if (s->program == NULL || MPI_Info_create(&s->info) != MPI_SUCCESS) {
+    if (s->program == NULL || (spawn->args != NULL && s->argv == NULL) ||
+        MPI_Info_create(&s->info) != MPI_SUCCESS) {
         free_spawning(s);
         return NULL;
     }
