@@ -156,6 +156,7 @@ int cadre_finalize(void)
 
     if (e == NULL)
         return 0;
+    cadre_sockets_close_all();
     cadre_objects_destroy_all();
     can_end = dismiss_all(e);
     process.engine = NULL;
@@ -398,4 +399,39 @@ cadre_err cadre_init_program(int *argc, char ***argv,
         exit(err == CADRE_OK ? 0 : 1);
     }
     return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+}
+
+cadre_err cadre_child_begin(int *argc, char ***argv, MPI_Comm *comm,
+                            struct cadre_error *error)
+{
+    struct cadre_process controller;
+    int is_initialized = 0;
+    cadre_err err;
+
+    if (!cadre_crew_is_spawned(&controller))
+        return cadre_error_set(error, CADRE_ESTATE,
+                               "this program was not started by a controller "
+                               "(cadre_socket_open): start it by one, or call "
+                               "cadre_init()");
+    if (process.has_begun)
+        return cadre_error_set(error, CADRE_ESTATE,
+                               "cadre_init() or cadre_socket_accept() has been "
+                               "called before");
+    process.has_begun = true;
+    cadre_sentinel_start(&controller);
+    MPI_Initialized(&is_initialized);
+    process.owns_mpi = !is_initialized;
+    if (!is_initialized && (err = start_mpi(argc, argv, error)) != CADRE_OK)
+        return err;
+    MPI_Comm_get_parent(comm);
+    if (*comm != MPI_COMM_NULL)
+        return CADRE_OK;
+    return cadre_error_set(error, CADRE_ESTATE,
+                           "this program was not started by MPI_Comm_spawn");
+}
+
+void cadre_child_end(void)
+{
+    if (process.owns_mpi)
+        finalize_mpi(0, FINALIZE_S);
 }

@@ -71,6 +71,33 @@ cadre_err cadre_engine_current(struct cadre_engine **engine,
 /* Every object is on a list, so that finalize can end what was left open. */
 void cadre_objects_destroy_all(void);
 
+/* --- socket.c ------------------------------------------------------------- */
+
+/* Close those that were left open. */
+void cadre_sockets_close_all(void);
+
+/* --- future.c ------------------------------------------------------------- */
+
+struct cadre_invocation;
+struct cadre_future;
+
+/* A task that no farm gets: who runs it uses the ops of `*job` as a farm does,
+ * done() once and last. `*future` is given: cadre_future_free() after that.
+ * CADRE_ETYPE, ...: what is wrong with the call. */
+cadre_err cadre_future_prepare(struct cadre_invocation call,
+                               struct cadre_future **future,
+                               struct cadre_job **job,
+                               struct cadre_error *error);
+
+/* --- init.c --------------------------------------------------------------- */
+
+/* For the other end of a socket: start MPI unless it runs, and find the
+ * controller that started this process. `*comm` is given. CADRE_ESTATE: there
+ * is none. */
+cadre_err cadre_child_begin(int *argc, char ***argv, MPI_Comm *comm,
+                            struct cadre_error *error);
+void cadre_child_end(void); /* ends MPI if begin() started it */
+
 /* --- values.c: the arguments of one task ---------------------------------- */
 
 /* Find for each parameter of `fn` its value: `by_param[i]` (CADRE_PARAMS_MAX of

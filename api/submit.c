@@ -140,6 +140,12 @@ static cadre_err put_absent(struct cadre_future *f,
     return CADRE_OK;
 }
 
+/* Workers of a socket, which is no farm, have one. */
+static bool has_store(const struct cadre_farm *farm)
+{
+    return farm == NULL || cadre_farm_has_store(farm);
+}
+
 cadre_err cadre_future_table(const struct cadre_future *future,
                              struct cadre_table **table,
                              struct cadre_error *error)
@@ -152,7 +158,7 @@ cadre_err cadre_future_table(const struct cadre_future *future,
     if (t == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     t->count = 1;
-    t->has_store = cadre_farm_has_store(future->farm);
+    t->has_store = has_store(future->farm);
     for (int i = 0; i < proto->nparams; i++) {
         const struct cadre_param *p = &proto->params[i];
 
@@ -449,15 +455,14 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
                         int ranks, struct cadre_future **future,
                         struct cadre_error *error)
 {
-    bool has_store = cadre_farm_has_store(farm);
     const struct cadre_value *by_param[CADRE_PARAMS_MAX];
     struct cadre_future *f;
     size_t slots, total;
     cadre_err err;
 
-    if ((err = cadre_function_check(call.function, has_store, error)) !=
+    if ((err = cadre_function_check(call.function, has_store(farm), error)) !=
             CADRE_OK ||
-        (err = cadre_values_bind(call.function, call.values, has_store,
+        (err = cadre_values_bind(call.function, call.values, has_store(farm),
                                  by_param, error)) != CADRE_OK ||
         (err = measure(call.function->proto, by_param, &slots, &total,
                        error)) != CADRE_OK)
@@ -467,7 +472,7 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
     *f = (struct cadre_future){
         .job = {.ops = &cadre_future_ops, .function = call.function},
         .farm = farm,
-        .engine = cadre_farm_engine(farm),
+        .engine = farm != NULL ? cadre_farm_engine(farm) : NULL,
         .refs = 1};
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
         (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
@@ -476,6 +481,33 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
         cadre_future_unref(f);
         return err;
     }
+    *future = f;
+    return CADRE_OK;
+}
+
+cadre_err cadre_future_prepare(struct cadre_invocation call,
+                               struct cadre_future **future,
+                               struct cadre_job **job,
+                               struct cadre_error *error)
+{
+    struct cadre_table *t = NULL;
+    struct cadre_future *f;
+    cadre_err err;
+
+    if ((err = create(NULL, call, 1, &f, error)) != CADRE_OK)
+        return err;
+    if (f->more != NULL && f->more->nneeds > 0)
+        err = cadre_error_set(error, CADRE_ETYPE,
+                              "a future cannot be an argument here: take its "
+                              "result first");
+    else
+        err = cadre_future_table(f, &t, error);
+    if (err != CADRE_OK) {
+        cadre_future_unref(f);
+        return err;
+    }
+    cadre_table_free(t);
+    *job = &cadre_future_ref(f)->job; /* done() lets go of this one */
     *future = f;
     return CADRE_OK;
 }

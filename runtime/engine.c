@@ -256,6 +256,8 @@ static uint64_t expected_ns(const struct cadre_engine *e)
 
 static bool has_work(const struct cadre_engine *e)
 {
+    if (e->expecting > 0)
+        return true;
     for (const struct cadre_sched_list *l = e->scheds; l != NULL; l = l->next) {
         if (cadre_sched_running(l->sched) > 0)
             return true;

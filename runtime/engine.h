@@ -64,7 +64,8 @@ struct cadre_engine {
     struct cadre_bells *bells; /* NULL: polling only */
     uint8_t bell_used[CADRE_BELLS_MAX];
     uint32_t last_generation, last_object, last_team; /* numbers given out */
-    struct cadre_farm *farms;                         /* farm.c's list */
+    int expecting; /* threads that wait for what no scheduler knows of */
+    struct cadre_farm *farms;    /* farm.c's list */
     struct cadre_ledger *ledger; /* who holds which cores; NULL: nobody yet */
     bool has_free_residents;     /* some may have become free */
     bool has_unused;             /* a crew is to be dismissed */

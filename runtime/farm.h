@@ -168,6 +168,10 @@ cadre_farm_options_of(const struct cadre_farm *farm);
 bool cadre_farm_has_store(const struct cadre_farm *farm);
 struct cadre_engine *cadre_farm_engine(const struct cadre_farm *farm);
 
+/* Tell worker `peer` of `crew` what function `f` is, if it does not know. */
+cadre_err cadre_farm_introduce(struct cadre_crew *crew, int peer,
+                               const struct cadre_function *f);
+
 /* For cadre_engine_create(). */
 void cadre_farms_check(struct cadre_engine *engine, uint64_t now_ns);
 

@@ -149,10 +149,6 @@ void cadre_farm_flush(struct cadre_farm *farm);
 void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
                       const struct cadre_error *error);
 
-/* Tell `worker` what function `f` is, if it does not know. */
-cadre_err cadre_farm_introduce(struct cadre_crew *crew, int peer,
-                               const struct cadre_function *f);
-
 /* --- farm_team.c ---------------------------------------------------------- */
 
 /* A team of `size` without members. NULL: out of memory. */

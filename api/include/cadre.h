@@ -8,8 +8,10 @@
 #include <cadre/function.h>
 #include <cadre/future.h>
 #include <cadre/init.h>
+#include <cadre/message.h>
 #include <cadre/object.h>
 #include <cadre/pool.h>
+#include <cadre/socket.h>
 #include <cadre/spawn_pool.h>
 #include <cadre/struct.h>
 #include <cadre/store.h>
