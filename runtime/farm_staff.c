@@ -19,9 +19,10 @@
 #include <string.h>
 
 enum {
-    BARREN_MAX = 4, /* teams lost in a row that never began a task */
-    GRACE_MS = 400, /* for the ranks of a team one of which has failed */
-    STOP_MS = 500   /* for a task that is to end */
+    BARREN_MAX = 16, /* teams lost in a row without a result; those that are
+                        known not to have begun a task count four times */
+    GRACE_MS = 400,  /* for the ranks of a team one of which has failed */
+    STOP_MS = 500    /* for a task that is to end */
 };
 
 /* Ranks in teams that stay, and on the bench. */
@@ -518,7 +519,7 @@ void cadre_farm_team_lose(struct member *member)
     struct cadre_event event = {.type = CADRE_EV_TEAM_LOST,
                                 .lost = {.team = t->id}};
     uint64_t held;
-    bool was_barren;
+    bool was_barren, is_vague;
     char name[128];
 
     if (t->state == TEAM_BENCH) {
@@ -529,6 +530,7 @@ void cadre_farm_team_lose(struct member *member)
     if (t->stop_err != CADRE_OK && t->done.batch == t->stop_batch)
         event.lost.err = t->stop_err;
     event.lost.is_known = cadre_farm_team_begun(t, &held, &event.lost.begun);
+    is_vague = !t->has_worked && !event.lost.is_known;
     was_barren = !t->has_worked &&
                  (held == 0 || (event.lost.is_known && event.lost.begun == 0));
 
@@ -544,7 +546,10 @@ void cadre_farm_team_lose(struct member *member)
     drop_team(t);
     cadre_engine_tidy(farm->engine, crew);
     cadre_farm_team_free(t);
-    farm->barren = was_barren ? farm->barren + 1 : 0;
+    if (!was_barren)
+        farm->barren = is_vague ? farm->barren + 1 : 0;
+    else
+        farm->barren += BARREN_MAX / 4;
     if (farm->barren > BARREN_MAX)
         give_up(farm, CADRE_ELOST, NULL);
 }

@@ -418,8 +418,7 @@ static cadre_err introduce(struct cadre_port *port)
                                  .object = port->object,
                                  .size = (uint32_t)port->ranks,
                                  .has_all = 1,
-                                 .members = members,
-                                 .place = ""};
+                                 .members = members};
     cadre_err err = members != NULL ? CADRE_OK : CADRE_ENOMEM;
 
     for (int i = 0; i < port->ranks && err == CADRE_OK; i++)
