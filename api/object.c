@@ -154,6 +154,7 @@ static cadre_err plan_places(const struct cadre_staffing *s,
         request.ranks = (uint32_t)options->max_ranks;
         request.ranks_per_team = 1;
     }
+    options->request = request;
     cadre_engine_lock(engine);
     err = cadre_engine_ledger(engine, &ledger, error);
     if (err == CADRE_OK)

@@ -84,6 +84,8 @@ struct cadre_farm_options {
     bool only_spawned; /* resident workers run the wrong program or directory */
     struct cadre_plan *plan; /* the place of each rank; taken, also where
                                 cadre_farm_create() fails; NULL: anywhere */
+    struct cadre_place_request request; /* what it came from, for workers that
+                                           turn out to be on other hosts */
 };
 
 /* Get the teams: of resident workers first, the rest is spawned. `*farm` is

@@ -11,6 +11,7 @@
 #include "farm_internal.h"
 
 #include "log.h"
+#include "place_wish.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -105,6 +106,46 @@ static void give_place_back(struct cadre_farm *f, struct cadre_worker *w)
     w->place = 0;
 }
 
+/* On another host the worker plans for itself, as one of those that were
+ * started there with it. */
+static cadre_err encode_wish(const struct member *m, struct cadre_buffer *place)
+{
+    const struct cadre_farm_options *o = &m->team->farm->options;
+    const struct cadre_worker *all = m->crew->workers;
+    struct cadre_place_wish wish = {.request = o->request};
+
+    wish.request.ranks = 0;
+    for (int i = 0; i < m->crew->nworkers; i++) {
+        if (strcmp(all[i].process.host, all[m->peer].process.host) != 0)
+            continue;
+        wish.index += i < m->peer;
+        wish.request.ranks++;
+    }
+    if (wish.request.ranks_per_team > 0 &&
+        wish.request.ranks % wish.request.ranks_per_team != 0)
+        wish.request.ranks_per_team = 1;
+    return cadre_wish_encode(&wish, place);
+}
+
+/* Where a worker that is new in this farm is to run; nothing: anywhere. */
+static cadre_err encode_place(const struct member *m,
+                              struct cadre_buffer *place)
+{
+    struct cadre_farm *f = m->team->farm;
+    struct cadre_worker *w = cadre_member_worker(m);
+    struct cadre_process self;
+
+    if (f->options.plan == NULL)
+        return CADRE_OK;
+    cadre_process_self(&self);
+    if (strcmp(self.host, w->process.host) != 0)
+        return encode_wish(m, place);
+    take_place(f, w);
+    return w->place > 0
+               ? cadre_place_encode(f->options.plan, w->place - 1, place)
+               : CADRE_OK;
+}
+
 /* Tell every member of the team; a new one's stores are to be filled. */
 static cadre_err introduce_team(const struct team *t, bool is_new)
 {
@@ -126,12 +167,7 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
 
         msg.rank = (uint32_t)i;
         place.len = 0;
-        if (is_new)
-            take_place(t->farm, cadre_member_worker(m));
-        if (is_new && cadre_member_worker(m)->place > 0)
-            err = cadre_place_encode(f->options.plan,
-                                     cadre_member_worker(m)->place - 1, &place);
-        if (err != CADRE_OK)
+        if (is_new && (err = encode_place(m, &place)) != CADRE_OK)
             break;
         msg.place = place.data;
         msg.place_len = place.len;

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "pack.h"
 #include "place_host.h"
+#include "place_wish.h"
 #include "trap.h"
 #include "worker_team.h"
 
@@ -621,16 +622,38 @@ static cadre_err send_ready(struct worker *w, uint32_t team, cadre_err err,
     return cadre_channel_flush(w->channel, error);
 }
 
+/* The bytes of the place that a wish comes to on this machine. */
+static cadre_err plan_wish(const struct cadre_msg_team *msg,
+                           struct cadre_buffer *place,
+                           struct cadre_error *error)
+{
+    struct cadre_place_wish wish;
+    struct cadre_machine *machine;
+    cadre_err err;
+
+    if ((err = cadre_wish_decode(msg->place, msg->place_len, &wish, error)) !=
+            CADRE_OK ||
+        (err = cadre_machine_read(&machine, error)) != CADRE_OK)
+        return err;
+    return cadre_wish_plan(&wish, machine, place, error);
+}
+
 /* Before any task, so that no library has looked at the GPUs yet. */
 static cadre_err take_place(struct worker *w, const struct cadre_msg_team *msg,
                             struct cadre_error *error)
 {
+    struct cadre_buffer place = {0};
     cadre_err err;
 
     if (msg->place_len == 0)
         return CADRE_OK;
-    err = cadre_place_apply_bytes(msg->place, msg->place_len, w->place,
-                                  sizeof w->place, error);
+    if (!cadre_is_wish(msg->place, msg->place_len))
+        err = cadre_place_apply_bytes(msg->place, msg->place_len, w->place,
+                                      sizeof w->place, error);
+    else if ((err = plan_wish(msg, &place, error)) == CADRE_OK)
+        err = cadre_place_apply_bytes(place.data, place.len, w->place,
+                                      sizeof w->place, error);
+    cadre_buffer_fini(&place);
     if (err == CADRE_OK)
         cadre_log(CADRE_LOG_INFO, "placed: %s", w->place);
     return err;

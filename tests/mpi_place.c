@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORDS 16 /* of 64 cores */
@@ -174,6 +175,58 @@ static void without_a_wish_nothing_is_bound(void)
     cadre_pool_destroy(pool);
 }
 
+/* A program that runs this one under another host's name; false where that is
+ * not allowed. */
+static bool write_script(char *path)
+{
+    char self[4096];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    FILE *f;
+    int fd;
+
+    if (len < 0 || system("unshare --uts true 2>/dev/null") != 0 ||
+        (fd = mkstemp(path)) < 0)
+        return false;
+    self[len] = '\0';
+    f = fdopen(fd, "w");
+    fprintf(f,
+            "#!/bin/sh\n"
+            "exec unshare --uts sh -c 'hostname elsewhere; exec \"$0\"' %s\n",
+            self);
+    fchmod(fd, 0700);
+    return fclose(f) == 0;
+}
+
+/* The controller cannot see that host: the workers there look for themselves,
+ * and agree. */
+static void workers_on_another_host_plan_for_themselves(void)
+{
+    int n = cores_here() < 2 ? 1 : 2;
+    char path[] = "/tmp/cadre-place-XXXXXX";
+    struct cadre_pool *pool;
+    struct seen seen[2];
+
+    if (!write_script(path)) {
+        fprintf(stderr, "no host names of one's own here: nothing tested\n");
+        return;
+    }
+    CHECK_OK(
+        cadre_pool_create(&(struct cadre_pool_options){.max_workers = n,
+                                                       .threads_per_rank = 1,
+                                                       .worker_program = path,
+                                                       .oversubscribe = true},
+                          &pool));
+    look(pool, seen, n);
+    for (int i = 0; i < n; i++) {
+        CU_ASSERT(seen[i].is_told);
+        CU_ASSERT(count(&seen[i]) <= 2);
+    }
+    if (n == 2)
+        CU_ASSERT_FALSE(share(&seen[0], &seen[1]));
+    cadre_pool_destroy(pool);
+    unlink(path);
+}
+
 static void what_is_not_there_is_refused(void)
 {
     struct cadre_hpc_executor *ex = NULL;
@@ -202,6 +255,7 @@ int main(int argc, char **argv)
         CHECK(two_pools_share_no_core_while_there_are_free_ones),
         CHECK(a_replacement_takes_the_place_of_the_lost),
         CHECK(without_a_wish_nothing_is_bound),
+        CHECK(workers_on_another_host_plan_for_themselves),
         CHECK(what_is_not_there_is_refused),
         {NULL, NULL}};
     int status;

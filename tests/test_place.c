@@ -1,6 +1,7 @@
 /* test_place.c - the planner on stored machines, and against brute force on
  * random small ones. */
 #include "place_host.h"
+#include "place_wish.h"
 
 #include "alloc.h"
 #include "check.h"
@@ -1080,6 +1081,69 @@ static void hosts_of_any_kind_hold_as_much_as_they_can(void)
     }
 }
 
+/* --- wishes, for hosts that the controller does not see --------------------
+ */
+
+/* Each rank of a host plans for all, and takes its own part. */
+static void ranks_that_plan_for_themselves_agree(void)
+{
+    struct cadre_place_wish wish = {.request = {.ranks = 6,
+                                                .threads_per_rank = 2,
+                                                .ranks_per_team = 2,
+                                                .policy = CADRE_PLACE_SCATTER}};
+    uint64_t taken = 0;
+
+    for (wish.index = 0; wish.index < 6; wish.index++) {
+        struct cadre_buffer bytes = {0}, place = {0};
+        struct cadre_place_wish again;
+        struct cadre_place *p;
+
+        CU_ASSERT_EQUAL_FATAL(cadre_wish_encode(&wish, &bytes), CADRE_OK);
+        CU_ASSERT(cadre_is_wish(bytes.data, bytes.len));
+        CU_ASSERT_EQUAL_FATAL(
+            cadre_wish_decode(bytes.data, bytes.len, &again, &error), CADRE_OK);
+        CU_ASSERT_EQUAL_FATAL(cadre_wish_plan(&again,
+                                              load("package:2 core:8 pu:1"),
+                                              &place, &error),
+                              CADRE_OK);
+        CU_ASSERT_FALSE(cadre_is_wish(place.data, place.len));
+        CU_ASSERT_EQUAL_FATAL(
+            cadre_place_decode(place.data, place.len, &p, &error), CADRE_OK);
+        CU_ASSERT_EQUAL(p->npus, 2);
+        for (uint32_t i = 0; i < p->npus; i++) {
+            CU_ASSERT_EQUAL(taken >> p->pus[i] & 1, 0);
+            taken |= UINT64_C(1) << p->pus[i];
+        }
+        cadre_place_destroy(p);
+        cadre_buffer_fini(&bytes);
+        cadre_buffer_fini(&place);
+    }
+    CU_ASSERT_EQUAL(__builtin_popcountll(taken), 12);
+}
+
+static void a_wish_that_cannot_be_is_refused(void)
+{
+    struct cadre_place_wish wish = {.request = {.ranks = 3}, .index = 2}, got;
+    struct cadre_buffer bytes = {0}, place = {0};
+
+    CU_ASSERT_EQUAL_FATAL(cadre_wish_encode(&wish, &bytes), CADRE_OK);
+    for (size_t len = 0; len < bytes.len; len++)
+        CU_ASSERT_EQUAL(cadre_wish_decode(bytes.data, len, &got, &error),
+                        CADRE_EPROTO);
+    bytes.data[4] = 9;
+    CU_ASSERT_EQUAL(cadre_wish_decode(bytes.data, bytes.len, &got, &error),
+                    CADRE_EVERSION);
+    bytes.data[4] = 1;
+    bytes.data[28] = 3;
+    CU_ASSERT_EQUAL(cadre_wish_decode(bytes.data, bytes.len, &got, &error),
+                    CADRE_EPROTO);
+    wish.request.threads_per_rank = 100;
+    CU_ASSERT_EQUAL(cadre_wish_plan(&wish, load("core:4 pu:1"), &place, &error),
+                    CADRE_EINVAL);
+    cadre_buffer_fini(&bytes);
+    cadre_buffer_fini(&place);
+}
+
 static const struct check_test tests[] = {
     CHECK(a_thread_gets_a_core_with_all_its_hardware_threads),
     CHECK(without_enough_cores_it_gets_a_hardware_thread),
@@ -1114,6 +1178,8 @@ static const struct check_test tests[] = {
     CHECK(nothing_is_given_twice_and_errors_are_exact),
     CHECK(no_plan_is_worse_than_the_best_that_there_is),
     CHECK(hosts_of_any_kind_hold_as_much_as_they_can),
+    CHECK(ranks_that_plan_for_themselves_agree),
+    CHECK(a_wish_that_cannot_be_is_refused),
     {NULL, NULL},
 };
 
