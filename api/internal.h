@@ -8,11 +8,13 @@
 
 #include <cadre/pool.h>
 
-/* A pool or an executor: all kinds are this. */
+/* A pool or an executor: all kinds are this. When it is destroyed its farm is,
+ * and this small rest stays to the end of the process, so that a call that
+ * comes later finds it closed. */
 struct cadre_object {
-    struct cadre_object
-        *next; /* of the open ones; guarded by the list's lock */
-    struct cadre_farm *farm;
+    struct cadre_object *next; /* of the open or the destroyed ones; guarded by
+                                  the lists' lock */
+    struct cadre_farm *farm;   /* NULL: it is destroyed */
     bool oversubscribe;
 };
 
@@ -47,8 +49,14 @@ cadre_err cadre_object_create(const char *kind,
                               const struct cadre_staffing *staffing,
                               struct cadre_object **object);
 
-/* Wait for its tasks, let the workers go, free it. NULL is allowed. */
+/* Wait for its tasks and let the workers go. NULL is allowed; does nothing the
+ * second time. */
 void cadre_object_destroy(struct cadre_object *object);
+
+/* CADRE_EINVAL where `object` is NULL, CADRE_ECLOSED where it is destroyed;
+ * `call` is what the caller called. */
+cadre_err cadre_object_check(const struct cadre_object *object,
+                             const char *call, struct cadre_error *error);
 
 /* From now on so many teams. `option` is what the caller calls it. Publishes
  * its error. */

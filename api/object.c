@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct cadre_object *open_objects;
+static struct cadre_object *open_objects, *destroyed_objects;
 
 enum { RANKS_MAX = CADRE_BELLS_MAX / 2 };
 
@@ -207,11 +207,11 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
     return err;
 }
 
-static void put_on(struct cadre_object *object)
+static void put_on(struct cadre_object **list, struct cadre_object *object)
 {
     pthread_mutex_lock(&lock);
-    object->next = open_objects;
-    open_objects = object;
+    object->next = *list;
+    *list = object;
     pthread_mutex_unlock(&lock);
 }
 
@@ -234,7 +234,7 @@ cadre_err cadre_object_create(const char *kind,
         cadre_error_prefix(&error, err, "%s: ", kind);
         return cadre_error_publish(&error, err);
     }
-    put_on(o);
+    put_on(&open_objects, o);
     *object = o;
     return CADRE_OK;
 }
@@ -262,7 +262,8 @@ void cadre_object_destroy(struct cadre_object *object)
         return;
     cadre_futures_leave(object->farm);
     cadre_farm_destroy(object->farm);
-    free(object);
+    object->farm = NULL;
+    put_on(&destroyed_objects, object);
 }
 
 void cadre_objects_destroy_all(void)
@@ -281,12 +282,14 @@ void cadre_objects_destroy_all(void)
 
 cadre_err cadre_object_shutdown(struct cadre_object *object, unsigned flags)
 {
+    struct cadre_error error = {""};
     struct cadre_engine *e;
 
     if (object == NULL)
         return cadre_error_publish(
-            &(struct cadre_error){"shutdown: the object is NULL"},
-            CADRE_EINVAL);
+            &error, cadre_object_check(object, "shutdown", &error));
+    if (object->farm == NULL)
+        return CADRE_OK;
     e = cadre_farm_engine(object->farm);
     if ((flags & CADRE_NO_WAIT) == 0)
         cadre_futures_leave(object->farm);
@@ -302,11 +305,26 @@ cadre_err cadre_object_shutdown(struct cadre_object *object, unsigned flags)
 
 /* --- asking --------------------------------------------------------------- */
 
+cadre_err cadre_object_check(const struct cadre_object *object,
+                             const char *call, struct cadre_error *error)
+{
+    if (object == NULL)
+        return cadre_error_set(error, CADRE_EINVAL, "%s: the object is NULL",
+                               call);
+    if (object->farm == NULL)
+        return cadre_error_set(error, CADRE_ECLOSED,
+                               "%s: the object has been destroyed", call);
+    return CADRE_OK;
+}
+
 uint64_t cadre_object_pending(struct cadre_object *object)
 {
-    struct cadre_engine *e = cadre_farm_engine(object->farm);
+    struct cadre_engine *e;
     uint64_t n;
 
+    if (object == NULL || object->farm == NULL)
+        return 0;
+    e = cadre_farm_engine(object->farm);
     cadre_engine_lock(e);
     cadre_engine_poll(e);
     n = cadre_farm_pending(object->farm);
@@ -317,9 +335,12 @@ uint64_t cadre_object_pending(struct cadre_object *object)
 
 int cadre_object_teams(struct cadre_object *object)
 {
-    struct cadre_engine *e = cadre_farm_engine(object->farm);
+    struct cadre_engine *e;
     int n;
 
+    if (object == NULL || object->farm == NULL)
+        return 0;
+    e = cadre_farm_engine(object->farm);
     cadre_engine_lock(e);
     n = cadre_farm_teams(object->farm);
     cadre_engine_unlock(e);
@@ -329,16 +350,17 @@ int cadre_object_teams(struct cadre_object *object)
 cadre_err cadre_object_resize(struct cadre_object *object, const char *option,
                               int teams)
 {
-    const struct cadre_farm_options *o = cadre_farm_options_of(object->farm);
-    struct cadre_engine *e = cadre_farm_engine(object->farm);
-    struct cadre_staffing s = {.teams = teams,
-                               .ranks = o->ranks,
-                               .option = option,
-                               .oversubscribe = object->oversubscribe};
+    struct cadre_staffing s = {.teams = teams, .option = option};
     struct cadre_error error = {""};
-    cadre_err err = CADRE_OK;
+    struct cadre_engine *e;
+    cadre_err err = cadre_object_check(object, "resize", &error);
     int checked;
 
+    if (err != CADRE_OK)
+        return cadre_error_publish(&error, err);
+    e = cadre_farm_engine(object->farm);
+    s.ranks = cadre_farm_options_of(object->farm)->ranks;
+    s.oversubscribe = object->oversubscribe;
     if (teams < 1)
         err = cadre_error_set(&error, CADRE_EINVAL,
                               "%s is %d: it can be 1 or "

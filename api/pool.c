@@ -39,10 +39,10 @@ cadre_err cadre_object_run(struct cadre_object *object,
     struct cadre_error error = {""};
     cadre_err err;
 
-    if (object == NULL || map == NULL)
-        err = cadre_error_set(&error, CADRE_EINVAL,
-                              "map: the pool and the map must not be NULL");
-    else
+    err = cadre_object_check(object, "map", &error);
+    if (err == CADRE_OK && map == NULL)
+        err = cadre_error_set(&error, CADRE_EINVAL, "map: the map is NULL");
+    if (err == CADRE_OK)
         err = cadre_map_run(object->farm, map, &error);
     return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
 }

@@ -657,9 +657,9 @@ cadre_object_submit(struct cadre_object *object,
 {
     struct cadre_error error = {""};
 
-    if (object != NULL)
-        return cadre_farm_submit_call(object->farm, call, options);
-    return cadre_future_failed(
-        cadre_error_set(&error, CADRE_EINVAL, "submit: the object is NULL"),
-        &error);
+    cadre_err err = cadre_object_check(object, "submit", &error);
+
+    return err == CADRE_OK
+               ? cadre_farm_submit_call(object->farm, call, options)
+               : cadre_future_failed(err, &error);
 }

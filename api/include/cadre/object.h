@@ -11,7 +11,8 @@
  *                                                  new processes for each task
  *
  * Any number of them live side by side in one controller. The functions here
- * take any of them, from any thread.
+ * take any of them, from any thread. What is asked of one that was shut down or
+ * destroyed fails with CADRE_ECLOSED.
  */
 #ifndef CADRE_OBJECT_H
 #define CADRE_OBJECT_H
@@ -87,7 +88,7 @@ enum cadre_shutdown_flags {
 CADRE_API cadre_err cadre_object_shutdown(struct cadre_object *object,
                                           unsigned flags);
 
-/* Tasks that were submitted and have not started. */
+/* Tasks that were submitted and have not started; none after its end. */
 #define cadre_pending(object)                                                  \
     (cadre_object_pending((struct cadre_object *)CADRE_OBJECT_(object)))
 CADRE_API uint64_t cadre_object_pending(struct cadre_object *object);
