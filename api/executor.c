@@ -30,9 +30,9 @@ cadre_err cadre_executor_create(const struct cadre_executor_options *options,
         (struct cadre_object **)executor);
 }
 
-void cadre_executor_destroy(struct cadre_executor *executor)
+cadre_err cadre_executor_destroy(struct cadre_executor *executor)
 {
-    cadre_object_destroy((struct cadre_object *)executor);
+    return cadre_object_end((struct cadre_object *)executor);
 }
 
 cadre_err
@@ -54,9 +54,9 @@ cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
         (struct cadre_object **)executor);
 }
 
-void cadre_hpc_executor_destroy(struct cadre_hpc_executor *executor)
+cadre_err cadre_hpc_executor_destroy(struct cadre_hpc_executor *executor)
 {
-    cadre_object_destroy((struct cadre_object *)executor);
+    return cadre_object_end((struct cadre_object *)executor);
 }
 
 cadre_err cadre_hpc_executor_resize(struct cadre_hpc_executor *executor,
@@ -81,9 +81,9 @@ cadre_pool_executor_create(const struct cadre_pool_executor_options *options,
         (struct cadre_object **)executor);
 }
 
-void cadre_pool_executor_destroy(struct cadre_pool_executor *executor)
+cadre_err cadre_pool_executor_destroy(struct cadre_pool_executor *executor)
 {
-    cadre_object_destroy((struct cadre_object *)executor);
+    return cadre_object_end((struct cadre_object *)executor);
 }
 
 cadre_err

@@ -26,7 +26,10 @@ bool cadre_future_has_ended(const struct cadre_future *future)
 /* Forget what is known of how it went. */
 static void drop_outcome(struct cadre_future *f)
 {
-    free(f->err == CADRE_OK ? (void *)f->outcome : (void *)f->mishap);
+    if (f->err == CADRE_OK)
+        free(f->outcome);
+    else
+        cadre_mishap_free(f->mishap);
     f->outcome = NULL;
     f->err = CADRE_OK;
     for (int i = 1; f->more != NULL && i < f->more->ranks; i++) {
@@ -40,7 +43,7 @@ static void destroy(struct cadre_future *f)
     drop_outcome(f);
     if (f->more != NULL) {
         cadre_needs_drop(f);
-        free(f->more->reason);
+        cadre_mishap_free(f->more->reason);
         free(f->more->needs);
         free(f->more->rest);
     }
@@ -82,21 +85,6 @@ cadre_err cadre_future_need_more(struct cadre_future *future)
     return CADRE_OK;
 }
 
-struct cadre_mishap *cadre_mishap_create(int kind, int rank, const char *host,
-                                         const char *text)
-{
-    size_t len = strlen(text) + 1;
-    struct cadre_mishap *m = malloc(sizeof *m + len + strlen(host) + 1);
-
-    if (m == NULL)
-        return NULL;
-    m->kind = kind;
-    m->rank = rank;
-    m->host = strcpy(m->text + len, host);
-    memcpy(m->text, text, len);
-    return m;
-}
-
 struct cadre_future *cadre_future_failed(cadre_err err,
                                          const struct cadre_error *error)
 {
@@ -109,6 +97,16 @@ struct cadre_future *cadre_future_failed(cadre_err err,
     f->mishap = cadre_mishap_create(0, -1, "", error->text);
     f->state = CADRE_FUTURE_FAILED;
     return f;
+}
+
+void cadre_future_unseen(const struct cadre_farm *farm,
+                         const struct cadre_future *future)
+{
+    struct cadre_object *object = cadre_farm_options_of(farm)->owner;
+
+    if (future != &no_memory)
+        cadre_unseen_add(&object->unseen, future->mishap,
+                         (cadre_err)future->err);
 }
 
 const char *cadre_future_text(const struct cadre_future *future)
@@ -225,6 +223,8 @@ static void on_done(struct cadre_job *job)
                                            : CADRE_FUTURE_FAILED;
     if (f->more != NULL)
         cadre_needs_drop(f);
+    if (state == CADRE_FUTURE_FAILED)
+        cadre_future_unseen(f->farm, f);
     f->state = (uint8_t)state;
     if (f->more != NULL)
         cadre_watchers_tell(f);
@@ -558,10 +558,12 @@ cadre_err cadre_future_result_within(struct cadre_future *future,
     if ((err = await(future, timeout_ms)) != CADRE_OK)
         return err;
     err = (cadre_err)future->err;
-    if (err != CADRE_OK)
+    if (err != CADRE_OK) {
+        cadre_mishap_saw(future->mishap);
         cadre_error_set(&error, err, "%s", cadre_future_text(future));
-    else
+    } else {
         err = cadre_future_take(future, &room, &error);
+    }
     return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
 }
 
@@ -574,10 +576,11 @@ cadre_err cadre_future_result(struct cadre_future *future,
 cadre_err cadre_future_error(struct cadre_future *future,
                              struct cadre_failure_info *info)
 {
-    const struct cadre_mishap *m;
+    struct cadre_mishap *m;
 
     await(future, -1);
     m = future->err != CADRE_OK ? future->mishap : NULL;
+    cadre_mishap_saw(m);
     if (info != NULL)
         *info = (struct cadre_failure_info){.err = (cadre_err)future->err,
                                             .kind = m != NULL ? m->kind : 0,

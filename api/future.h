@@ -18,6 +18,7 @@
 #define CADRE_API_FUTURE_H
 
 #include "internal.h"
+#include "unseen.h"
 
 #include <assert.h>
 
@@ -25,14 +26,6 @@
 struct cadre_outcome {
     size_t len;
     _Alignas(16) unsigned char outputs[];
-};
-
-/* Why a task failed. */
-struct cadre_mishap {
-    int kind;
-    int rank;
-    const char *host; /* behind the text */
-    char text[];
 };
 
 /* Parameter `param` of `owner` is what `on` brings. */
@@ -130,9 +123,9 @@ cadre_err cadre_future_need_more(struct cadre_future *future);
 struct cadre_future *cadre_future_failed(cadre_err err,
                                          const struct cadre_error *error);
 
-/* NULL: out of memory. */
-struct cadre_mishap *cadre_mishap_create(int kind, int rank, const char *host,
-                                         const char *text);
+/* A task that `farm`'s object was given has failed. */
+void cadre_future_unseen(const struct cadre_farm *farm,
+                         const struct cadre_future *future);
 const char *cadre_future_text(const struct cadre_future *future);
 
 /* Wait, from outside the lock, until `done(arg)`; `timeout_ms` as in

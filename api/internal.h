@@ -5,6 +5,7 @@
 #include "runtime/farm.h"
 #include "runtime/pack.h"
 #include "runtime/store.h"
+#include "unseen.h"
 
 #include <cadre/pool.h>
 
@@ -15,7 +16,9 @@ struct cadre_object {
     struct cadre_object *next; /* of the open or the destroyed ones; guarded by
                                   the lists' lock */
     struct cadre_farm *farm;   /* NULL: it is destroyed */
+    const char *kind;          /* what it is called in messages */
     bool oversubscribe;
+    struct cadre_unseen unseen; /* what destroy is to tell */
 };
 
 /* What the options of all kinds come down to; zero means the default. */
@@ -50,7 +53,9 @@ cadre_err cadre_object_create(const char *kind,
                               struct cadre_object **object);
 
 /* Wait for its tasks and let the workers go. NULL is allowed; does nothing the
- * second time. */
+ * second time. The first failure that nobody looked at is returned and
+ * published; the other function logs it. */
+cadre_err cadre_object_end(struct cadre_object *object);
 void cadre_object_destroy(struct cadre_object *object);
 
 /* CADRE_EINVAL where `object` is NULL, CADRE_ECLOSED where it is destroyed;

@@ -171,6 +171,7 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
                           struct cadre_error *error)
 {
     struct cadre_farm_options options = {
+        .owner = object,
         .has_all_ranks = s.has_all_ranks,
         .has_store = s.has_store,
         .is_fresh = s.is_fresh,
@@ -234,6 +235,7 @@ cadre_err cadre_object_create(const char *kind,
         cadre_error_prefix(&error, err, "%s: ", kind);
         return cadre_error_publish(&error, err);
     }
+    o->kind = kind;
     put_on(&open_objects, o);
     *object = o;
     return CADRE_OK;
@@ -256,14 +258,36 @@ static bool take_off(struct cadre_object *object)
     return found;
 }
 
-void cadre_object_destroy(struct cadre_object *object)
+/* CADRE_OK, or the first failure that nobody looked at. */
+static cadre_err end(struct cadre_object *object, struct cadre_error *error)
 {
+    cadre_err err;
+
     if (object == NULL || !take_off(object))
-        return;
+        return CADRE_OK;
     cadre_futures_leave(object->farm);
     cadre_farm_destroy(object->farm);
     object->farm = NULL;
     put_on(&destroyed_objects, object);
+    if ((err = cadre_unseen_close(&object->unseen, error)) != CADRE_OK)
+        cadre_error_prefix(error, err, "%s: ", object->kind);
+    return err;
+}
+
+cadre_err cadre_object_end(struct cadre_object *object)
+{
+    struct cadre_error error = {""};
+    cadre_err err = end(object, &error);
+
+    return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
+}
+
+void cadre_object_destroy(struct cadre_object *object)
+{
+    struct cadre_error error = {""};
+
+    if (end(object, &error) != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN, "%s", error.text);
 }
 
 void cadre_objects_destroy_all(void)

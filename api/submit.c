@@ -375,11 +375,13 @@ static cadre_err complete(struct cadre_future *f, uint64_t *bytes,
     return err;
 }
 
-/* Why a task cannot run that needs one that failed. */
+/* Why a task cannot run that needs one that failed. Who looks at this one's
+ * failure sees that one's. */
 static void explain(const struct cadre_need *need, struct cadre_error *error)
 {
     const struct cadre_proto *proto = need->owner->job.function->proto;
 
+    cadre_mishap_saw(need->on->mishap);
     cadre_error_set(error, CADRE_EINVAL, "argument `%s` of %s: %s",
                     param_name(&proto->params[need->param]), proto->name,
                     cadre_future_text(need->on));
@@ -625,6 +627,16 @@ static cadre_err enqueue(struct cadre_future *f,
     return err;
 }
 
+/* A future that has failed because the call was wrong. */
+static struct cadre_future *failed(const struct cadre_farm *farm, cadre_err err,
+                                   const struct cadre_error *error)
+{
+    struct cadre_future *f = cadre_future_failed(err, error);
+
+    cadre_future_unseen(farm, f);
+    return f;
+}
+
 struct cadre_future *
 cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
                        const struct cadre_task_options *options)
@@ -639,7 +651,7 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     if ((err = check_options(o, &error)) != CADRE_OK ||
         (err = create(farm, call, of->has_all_ranks ? of->ranks : 1, &f,
                       &error)) != CADRE_OK)
-        return cadre_future_failed(err, &error);
+        return failed(farm, err, &error);
     cadre_engine_lock(f->engine);
     err = enqueue(f, o, &error);
     cadre_engine_run_later(f->engine);
@@ -647,7 +659,7 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     if (err == CADRE_OK)
         return f;
     cadre_future_unref(f);
-    return cadre_future_failed(err, &error);
+    return failed(farm, err, &error);
 }
 
 struct cadre_future *
@@ -659,7 +671,6 @@ cadre_object_submit(struct cadre_object *object,
 
     cadre_err err = cadre_object_check(object, "submit", &error);
 
-    return err == CADRE_OK
-               ? cadre_farm_submit_call(object->farm, call, options)
-               : cadre_future_failed(err, &error);
+    return err == CADRE_OK ? cadre_farm_submit_call(object->farm, call, options)
+                           : cadre_future_failed(err, &error);
 }

@@ -259,6 +259,10 @@ static cadre_err gather(struct cadre_future *const *futures, size_t count,
     cadre_err err;
 
     for (size_t i = 0; i < count; i++) {
+        if (futures[i]->err != CADRE_OK)
+            cadre_mishap_saw(futures[i]->mishap);
+    }
+    for (size_t i = 0; i < count; i++) {
         err = (cadre_err)futures[i]->err;
         if (err != CADRE_OK)
             return cadre_error_set(error, err, "future %zu: %s", i,

@@ -67,6 +67,7 @@ struct cadre_job {
 };
 
 struct cadre_farm_options {
+    void *owner;        /* whose the farm is, for its jobs; not looked at */
     int teams;          /* how many */
     int ranks;          /* in each; 0: 1 */
     bool has_all_ranks; /* every rank's outputs are wanted, not only the

@@ -45,8 +45,11 @@ CADRE_API cadre_err
 cadre_executor_create(const struct cadre_executor_options *options,
                       struct cadre_executor **executor);
 
-/* Finish what was submitted, then let the workers go. NULL is allowed. */
-CADRE_API void cadre_executor_destroy(struct cadre_executor *executor);
+/* Finish what was submitted, then let the workers go. NULL is allowed.
+ * CADRE_OK, or how the first task failed of those whose failure nobody has
+ * looked at by asking for the result or the error, of the future or of one that
+ * needs it; the text says how many there are. Gone it is in any case. */
+CADRE_API cadre_err cadre_executor_destroy(struct cadre_executor *executor);
 
 struct cadre_hpc_executor_options {
     int max_workers;      /* teams; default: as many as there are cores for */
@@ -59,7 +62,8 @@ struct cadre_hpc_executor_options {
 CADRE_API cadre_err
 cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
                           struct cadre_hpc_executor **executor);
-CADRE_API void cadre_hpc_executor_destroy(struct cadre_hpc_executor *executor);
+CADRE_API cadre_err
+cadre_hpc_executor_destroy(struct cadre_hpc_executor *executor);
 
 /* From now on `max_workers` teams: more are started meanwhile, of too many the
  * idle ones leave at once and others when they have ended their tasks. Does not
@@ -78,7 +82,7 @@ struct cadre_pool_executor_options {
 CADRE_API cadre_err
 cadre_pool_executor_create(const struct cadre_pool_executor_options *options,
                            struct cadre_pool_executor **executor);
-CADRE_API void
+CADRE_API cadre_err
 cadre_pool_executor_destroy(struct cadre_pool_executor *executor);
 
 #endif
