@@ -83,6 +83,11 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
 {
     struct cadre_worker *w = &crew->workers[peer];
 
+    /* MPI gives a new communicator the context of one that was freed, and what
+     * workers of that one sent last, such as those that were ended, turns up
+     * here. */
+    if ((int32_t)(frame->generation - crew->generation) < 0)
+        return CADRE_OK;
     if (frame->generation != crew->generation)
         return cadre_error_set(error, CADRE_EPROTO,
                                "a frame of another generation");
