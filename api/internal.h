@@ -165,6 +165,11 @@ cadre_err cadre_function_check_init(const struct cadre_function *fn,
 cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
                                struct cadre_error *error);
 
+/* The parameter that column `c` is for, -1: none. `*position`, 0 at first, goes
+ * on from column to column. */
+int cadre_column_target(const struct cadre_proto *proto,
+                        const struct cadre_column *c, int *position);
+
 /* Fill `table->args` from `columns`, by name or position; check types, and
  * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without
  * a column is an error (not so where the workers have a store). */
@@ -239,6 +244,9 @@ void cadre_feed_release(struct cadre_feed_memory *memory);
 struct cadre_future *
 cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
                        const struct cadre_task_options *options);
+
+/* The number of type `type` at `data`. */
+struct cadre_value cadre_value_read(cadre_type type, const void *data);
 
 /* Say so before `farm` is destroyed: it would wait for callbacks that this
  * thread is in. */

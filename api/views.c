@@ -235,9 +235,8 @@ static int next_param(const struct cadre_proto *proto, int from)
     return from;
 }
 
-/* Which parameter is column `c` for? -1: none. */
-static int target_of(const struct cadre_proto *proto,
-                     const struct cadre_column *c, int *position)
+int cadre_column_target(const struct cadre_proto *proto,
+                        const struct cadre_column *c, int *position)
 {
     int i;
 
@@ -258,7 +257,7 @@ cadre_err cadre_columns_view(struct cadre_table *table,
 
     for (size_t i = 0; i < columns->count; i++) {
         const struct cadre_column *c = &columns->list[i];
-        int p = target_of(proto, c, &position);
+        int p = cadre_column_target(proto, c, &position);
 
         if (p < 0)
             return cadre_error_set(error, CADRE_ETYPE,
@@ -310,7 +309,7 @@ cadre_err cadre_columns_check_sizes(const struct cadre_table *table,
 
     for (size_t i = 0; i < columns->count; i++) {
         const struct cadre_column *c = &columns->list[i];
-        int p = target_of(table->proto, c, &position);
+        int p = cadre_column_target(table->proto, c, &position);
         size_t size = c->is_pointers
                           ? sizeof(void *)
                           : cadre_param_size(&table->proto->params[p]);

@@ -14,6 +14,7 @@
 #include <cadre/socket.h>
 #include <cadre/spawn_pool.h>
 #include <cadre/struct.h>
+#include <cadre/submit_all.h>
 #include <cadre/store.h>
 #include <cadre/task.h>
 #include <cadre/type.h>
