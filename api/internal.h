@@ -245,9 +245,6 @@ struct cadre_future *
 cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
                        const struct cadre_task_options *options);
 
-/* The number of type `type` at `data`. */
-struct cadre_value cadre_value_read(cadre_type type, const void *data);
-
 /* Say so before `farm` is destroyed: it would wait for callbacks that this
  * thread is in. */
 void cadre_futures_leave(struct cadre_farm *farm);

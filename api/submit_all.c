@@ -6,6 +6,8 @@
  */
 #include "internal.h"
 
+#include "runtime/convert.h"
+
 #include <cadre/submit_all.h>
 
 #include <stdlib.h>
