@@ -588,7 +588,7 @@ static void an_init_function_takes_what_the_worker_has(void)
                            "only, not `x`");
 }
 
-CADRE_INIT(setup, (struct cadre_store * kept))
+CADRE_INIT(setup, (struct cadre_store *kept))
 {
     cadre_store_put(kept, "j", 4L);
     cadre_store_put(kept, "k", 3L);
@@ -844,7 +844,7 @@ static void without_a_store_the_task_fails_too(void)
 }
 
 /* Fails for want of `gone` where i is odd. */
-CADRE_TASK(long, every_other, (struct cadre_store * kept, long i, long gone))
+CADRE_TASK(long, every_other, (struct cadre_store *kept, long i, long gone))
 {
     if (i % 2 == 0)
         cadre_store_remove(kept, "gone");
@@ -1017,7 +1017,7 @@ static void what_a_task_changes_stays_and_comes_back(void)
 }
 
 /* Doubles what is there and appends x. */
-CADRE_TASK(void, grow, (struct cadre_store * kept, int x, int n, int memory[n]))
+CADRE_TASK(void, grow, (struct cadre_store *kept, int x, int n, int memory[n]))
 {
     for (int i = 0; i < n; i++)
         memory[i] *= 2;
@@ -1045,7 +1045,7 @@ static void tasks_see_a_stored_array_grow(void)
     end();
 }
 
-CADRE_TASK(void, vanish, (struct cadre_store * kept, int memory[2]))
+CADRE_TASK(void, vanish, (struct cadre_store *kept, int memory[2]))
 {
     memory[0] = 7;
     cadre_store_remove(kept, "memory");
