@@ -150,11 +150,12 @@
                                   __typeof__(&CADRE_STEP_((x)[0]))))
 
 /* Bytes behind `x`: of an array all, of a pointer what the compiler knows
- * (SIZE_MAX if nothing). */
+ * (SIZE_MAX if nothing). By its type, as compilers warn of sizeof a parameter
+ * that is written as an array. */
 #define CADRE_BYTES_(x)                                                        \
     (__builtin_types_compatible_p(__typeof__(x), __typeof__(&(x)[0]))          \
          ? __builtin_object_size((x), 1)                                       \
-         : sizeof(x))
+         : sizeof(__typeof__(x)))
 
 /* `x` as a struct cadre_value; a struct lives as long as the block around. */
 #define CADRE_VALUE_(x)                                                        \
