@@ -104,7 +104,7 @@ struct cadre_outputs {
                             .list = (struct cadre_output[]){                   \
                                 CADRE_FOR_EACH_(CADRE_OUTPUT_, __VA_ARGS__)}})
 
-/* An output that is not wanted; alone: no output is. */
+/* In the place of CADRE_INTO(...): no output is wanted. */
 #define CADRE_NOTHING ((struct cadre_outputs){.count = 0, .list = NULL})
 
 /* Numbers one after another, with their type. */

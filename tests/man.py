@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""man.py ROOT COMPILER... - the manual pages and the headers belong together.
+
+Every public header has a page in docs/man, which names all functions and macros
+that the header declares; every page's example compiles; and what a page refers
+to is there.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(sys.argv[1])
+COMPILE = sys.argv[2:]
+PAGES = ROOT / "docs/man"
+HEADERS = sorted((ROOT / "api/include/cadre").glob("*.h"))
+# What only other headers use, or is described with what it is part of.
+WITHOUT_PAGE = {"macros", "message", "type"}
+SYSTEM_PAGES = {"dlopen", "exit", "lstopo", "mpirun"}
+
+
+def page_of(header):
+    return PAGES / f"cadre_{header.stem}.3"
+
+
+def documented(headers):
+    return [h for h in headers if h.stem not in WITHOUT_PAGE]
+
+
+def declared(header):
+    """Functions, and macros that are meant for users: no underscore at the end."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    functions = re.findall(r"^CADRE_API\s[^;({]*?(\w+)\s*\(", text, flags=re.M)
+    macros = re.findall(r"^#define\s+(\w+[^\W_])\b", text, flags=re.M)
+    return {n for n in functions + macros if not n.endswith("_H")} - {
+        "CADRE_API",
+        "CADRE_PRINTF",
+    }
+
+
+def every_header_has_a_page():
+    return [
+        f"{h.name}: there is no {page_of(h).name}"
+        for h in documented(HEADERS)
+        if not page_of(h).exists()
+    ]
+
+
+def every_page_names_all_that_its_header_declares():
+    return [
+        f"{page_of(h).name} does not name {name}"
+        for h in documented(HEADERS)
+        if page_of(h).exists()
+        for name in sorted(declared(h))
+        if not re.search(rf"\b{name}\b", page_of(h).read_text())
+    ]
+
+
+def example_of(page):
+    found = re.search(r"^\.Sh EXAMPLES\n\.Bd -literal\n(.*?)^\.Ed", page, re.M | re.S)
+    return found and re.sub(r"\\&", "", found[1]).replace("\\e", "\\")
+
+
+def every_example_compiles():
+    wrong = []
+    for page in sorted(PAGES.glob("*.3")):
+        example = example_of(page.read_text())
+        if example is None:
+            wrong.append(f"{page.name} has no example")
+            continue
+        run = subprocess.run(
+            COMPILE + ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-xc", "-"],
+            input=example,
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+        if run.returncode != 0:
+            wrong.append(f"{page.name}: {run.stderr}")
+    return wrong
+
+
+def every_reference_leads_somewhere():
+    names = {p.stem for p in PAGES.glob("*.[1-9]")} | SYSTEM_PAGES
+    for page in PAGES.glob("*.3"):
+        head = page.read_text().split(".Sh SYNOPSIS")[0]
+        names |= set(re.findall(r"^\.Nm (\w+)", head, re.M))
+    return [
+        f"{page.name}: nobody is called {name}"
+        for page in sorted(PAGES.glob("*.[1-9]"))
+        for name in re.findall(r"^\.Xr (\S+)", page.read_text(), re.M)
+        if name not in names
+    ]
+
+
+def main():
+    failed = 0
+    tests = [
+        every_header_has_a_page,
+        every_page_names_all_that_its_header_declares,
+        every_example_compiles,
+        every_reference_leads_somewhere,
+    ]
+    for test in tests:
+        wrong = test()
+        failed += bool(wrong)
+        for line in wrong:
+            print(f"{test.__name__}: {line}")
+    print(f"man: {len(tests) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+sys.exit(main())
