@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""man.py ROOT COMPILER... - the manual pages and the headers belong together.
+"""docs.py ROOT COMPILER... - the documentation fits the headers.
 
 Every public header has a page in docs/man, which names all functions and macros
-that the header declares; every page's example compiles; and what a page refers
-to is there.
+that the header declares; every example and every piece of C in README.md and
+docs compiles; and what a page refers to is there.
 """
 
 import pathlib
@@ -62,22 +62,49 @@ def example_of(page):
     return found and re.sub(r"\\&", "", found[1]).replace("\\e", "\\")
 
 
+def complaints(program, *options):
+    """What the compiler says of `program`; empty if nothing."""
+    run = subprocess.run(
+        COMPILE + ["-Wall", "-Wextra", "-Werror", *options]
+        + ["-fsyntax-only", "-xc", "-"],
+        input=program,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    return run.stderr if run.returncode != 0 else ""
+
+
 def every_example_compiles():
     wrong = []
     for page in sorted(PAGES.glob("*.3")):
         example = example_of(page.read_text())
-        if example is None:
-            wrong.append(f"{page.name} has no example")
-            continue
-        run = subprocess.run(
-            COMPILE + ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-xc", "-"],
-            input=example,
-            text=True,
-            capture_output=True,
-            timeout=60,
-        )
-        if run.returncode != 0:
-            wrong.append(f"{page.name}: {run.stderr}")
+        said = complaints(example) if example else "there is none"
+        if said:
+            wrong.append(f"{page.name}: {said}")
+    return wrong
+
+
+def program_of(piece):
+    """A piece of C from a text: a program, or what stands outside of functions,
+    a line "...", and what stands in one."""
+    if re.search(r"^int main\(", piece, re.M):
+        return piece
+    outside, _, inside = piece.rpartition("\n...\n")
+    return (
+        "#include <cadre.h>\n#include <mpi.h>\n"
+        f"{outside}\nvoid piece(void);\nvoid piece(void)\n{{\n{inside}}}\n"
+    )
+
+
+def every_piece_of_c_compiles():
+    wrong = []
+    for text in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        pieces = re.findall(r"^```c\n(.*?)^```", text.read_text(), re.M | re.S)
+        for piece in pieces:
+            said = complaints(program_of(piece), "-Wno-unused")
+            if said:
+                wrong.append(f"{text.name}: {said}")
     return wrong
 
 
@@ -100,6 +127,7 @@ def main():
         every_header_has_a_page,
         every_page_names_all_that_its_header_declares,
         every_example_compiles,
+        every_piece_of_c_compiles,
         every_reference_leads_somewhere,
     ]
     for test in tests:
@@ -107,7 +135,7 @@ def main():
         failed += bool(wrong)
         for line in wrong:
             print(f"{test.__name__}: {line}")
-    print(f"man: {len(tests) - failed} passed, {failed} failed")
+    print(f"docs: {len(tests) - failed} passed, {failed} failed")
     return failed != 0
 
 
