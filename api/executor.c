@@ -11,7 +11,8 @@
     .threads_per_rank = (o)->threads_per_rank, .placement = (o)->placement,    \
     .oversubscribe = (o)->oversubscribe,                                       \
     .worker_program = (o)->worker_program, .cwd = (o)->cwd,                    \
-    .spawn_timeout_s = (o)->spawn_timeout_s
+    .spawn_timeout_s = (o)->spawn_timeout_s,                                   \
+    .task_timeout_s = (o)->task_timeout_s
 
 cadre_err cadre_executor_create(const struct cadre_executor_options *options,
                                 struct cadre_executor **executor)

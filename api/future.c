@@ -203,6 +203,13 @@ static void on_news(struct cadre_job *job, uint64_t index, double progress,
     snprintf(f->more->news, sizeof f->more->news, "%s", text);
 }
 
+static uint64_t deadline_of(struct cadre_job *job)
+{
+    const struct cadre_future *f = future_of(job);
+
+    return f->more != NULL ? f->more->deadline_ns : 0;
+}
+
 static void on_again(struct cadre_job *job, uint64_t first, uint64_t count)
 {
     (void)first;
@@ -245,6 +252,7 @@ const struct cadre_job_ops cadre_future_ops = {.pack = pack,
                                                .news = on_news,
                                                .started = on_started,
                                                .again = on_again,
+                                               .deadline = deadline_of,
                                                .done = on_done};
 
 /* --- callbacks
@@ -446,26 +454,44 @@ double cadre_future_progress(struct cadre_future *future, char *text,
     return progress;
 }
 
+/* A worker has it: tell it to end. Under the lock. */
+static bool cancel_sent(struct cadre_future *f)
+{
+    return f->more != NULL && f->more->may_be_cancelled &&
+           cadre_farm_stop(f->farm, &f->job, CADRE_ECANCELLED,
+                           "cancelled while it ran");
+}
+
+/* It waits, now or for its next attempt. Under the lock. */
+static bool cancel_waiting(struct cadre_future *f)
+{
+    bool is_cancelled;
+
+    cadre_future_ref(f);
+    cadre_farm_cancel(f->farm, &f->job);
+    cadre_engine_run_later(f->engine);
+    is_cancelled = f->state == CADRE_FUTURE_CANCELLED;
+    cadre_future_unref(f);
+    return is_cancelled;
+}
+
 bool cadre_future_cancel(struct cadre_future *future)
 {
-    bool was_running;
+    bool is_cancelled = false;
 
     if (cadre_future_has_ended(future))
         return false;
     cadre_engine_lock(future->engine);
-    was_running = future->state != CADRE_FUTURE_PENDING;
-    if (!was_running) {
-        cadre_future_ref(future);
-        cadre_farm_cancel(future->farm, &future->job);
-        cadre_engine_run_later(future->engine);
+    cadre_future_ref(future);
+    if (future->state == CADRE_FUTURE_PENDING)
+        is_cancelled = cancel_waiting(future);
+    else if (!cadre_future_has_ended(future))
+        is_cancelled = cancel_sent(future);
+    if (is_cancelled)
         cadre_engine_wake(future->engine);
-    }
     cadre_engine_unlock(future->engine);
-    if (was_running)
-        return false;
-    was_running = future->state != CADRE_FUTURE_CANCELLED;
     cadre_future_unref(future);
-    return !was_running;
+    return is_cancelled;
 }
 
 /* --- the outcome

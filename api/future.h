@@ -75,6 +75,9 @@ struct cadre_future_more {
     double progress; /* what the task says itself, 0 to 1 */
     char news[64];
 
+    uint64_t deadline_ns;  /* it may run for so long; 0: as the object says */
+    bool may_be_cancelled; /* while it runs */
+
     int ranks;                   /* of the team */
     struct cadre_outcome **rest; /* outcomes of ranks 1, 2, ... */
 

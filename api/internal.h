@@ -41,6 +41,7 @@ struct cadre_staffing {
     const char *worker_program;
     const char *cwd;
     double spawn_timeout_s;
+    double task_timeout_s;
 };
 
 /* --- object.c ---------------------------------------------------------------
@@ -239,6 +240,19 @@ void cadre_feed_release(struct cadre_feed_memory *memory);
 
 /* --- submit.c, future.c -----------------------------------------------------
  */
+
+/* Are all in range? CADRE_EINVAL. */
+cadre_err cadre_task_options_check(const struct cadre_task_options *options,
+                                   struct cadre_error *error);
+
+/* enum cadre_retry as bits 1 << cadre_err. */
+uint32_t cadre_retry_errors(unsigned retry_on);
+
+/* Seconds given by a user, 0 to 1e6; what is above 0 stays so. */
+static inline uint64_t cadre_ns_of(double seconds)
+{
+    return seconds > 0 ? (uint64_t)(seconds * 1e9) + 1 : 0;
+}
 
 /* Run one task on `farm`; `options` NULL: the defaults. Never NULL. */
 struct cadre_future *

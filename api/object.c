@@ -86,6 +86,11 @@ static cadre_err check(const struct cadre_staffing *s,
                                "spawn_timeout_s is %g: it can be 0 (the "
                                "default) to 1e6 seconds",
                                s->spawn_timeout_s);
+    if (!(s->task_timeout_s >= 0 && s->task_timeout_s <= 1e6))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "task_timeout_s is %g: it can be 0 (for ever) "
+                               "to 1e6 seconds",
+                               s->task_timeout_s);
     if (s->ranks_option != NULL)
         err = cadre_option_check(s->ranks_option, s->ranks, RANKS_MAX, error);
     if (err == CADRE_OK)
@@ -178,6 +183,7 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         .init = s.init_function,
         .cwd = s.cwd,
         .spawn_timeout_s = s.spawn_timeout_s > 0 ? s.spawn_timeout_s : 60,
+        .deadline_ns = cadre_ns_of(s.task_timeout_s),
         .only_spawned =
             s.worker_program != NULL || s.cwd != NULL || s.is_fresh};
     struct cadre_engine *engine;

@@ -19,7 +19,8 @@ cadre_err cadre_pool_create(const struct cadre_pool_options *options,
                                  .oversubscribe = o->oversubscribe,
                                  .worker_program = o->worker_program,
                                  .cwd = o->cwd,
-                                 .spawn_timeout_s = o->spawn_timeout_s},
+                                 .spawn_timeout_s = o->spawn_timeout_s,
+                                 .task_timeout_s = o->task_timeout_s},
         (struct cadre_object **)pool);
 }
 

@@ -453,9 +453,33 @@ static cadre_err put_ranks(struct cadre_future *f, int ranks,
     return CADRE_OK;
 }
 
+/* Ranks whose outcomes come back. */
+static int ranks_of(const struct cadre_farm *farm)
+{
+    const struct cadre_farm_options *o =
+        farm != NULL ? cadre_farm_options_of(farm) : NULL;
+
+    return o != NULL && o->has_all_ranks ? o->ranks : 1;
+}
+
+/* What its options say of how it ends. */
+static cadre_err put_end(struct cadre_future *f,
+                         const struct cadre_task_options *o,
+                         struct cadre_error *error)
+{
+    if (o == NULL || (o->deadline_s <= 0 && !o->cancel_running))
+        return CADRE_OK;
+    if (cadre_future_need_more(f) != CADRE_OK)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    f->more->deadline_ns = cadre_ns_of(o->deadline_s);
+    f->more->may_be_cancelled = o->cancel_running;
+    return CADRE_OK;
+}
+
+/* A task of `farm`, or of none (then `o` is NULL). */
 static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
-                        int ranks, struct cadre_future **future,
-                        struct cadre_error *error)
+                        const struct cadre_task_options *o,
+                        struct cadre_future **future, struct cadre_error *error)
 {
     const struct cadre_value *by_param[CADRE_PARAMS_MAX];
     struct cadre_future *f;
@@ -478,7 +502,8 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
         .refs = 1};
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
         (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
-        (err = put_ranks(f, ranks, error)) != CADRE_OK ||
+        (err = put_ranks(f, ranks_of(farm), error)) != CADRE_OK ||
+        (err = put_end(f, o, error)) != CADRE_OK ||
         (err = put_needs(f, by_param, error)) != CADRE_OK) {
         cadre_future_unref(f);
         return err;
@@ -496,7 +521,7 @@ cadre_err cadre_future_prepare(struct cadre_invocation call,
     struct cadre_future *f;
     cadre_err err;
 
-    if ((err = create(NULL, call, 1, &f, error)) != CADRE_OK)
+    if ((err = create(NULL, call, NULL, &f, error)) != CADRE_OK)
         return err;
     if (f->more != NULL && f->more->nneeds > 0)
         err = cadre_error_set(error, CADRE_ETYPE,
@@ -550,8 +575,8 @@ static void await_needs(struct cadre_future *f)
     }
 }
 
-static cadre_err check_options(const struct cadre_task_options *o,
-                               struct cadre_error *error)
+cadre_err cadre_task_options_check(const struct cadre_task_options *o,
+                                   struct cadre_error *error)
 {
     enum { RETRIES_MAX = 1000 };
     const double most_s = 1e6;
@@ -583,7 +608,7 @@ static cadre_err check_options(const struct cadre_task_options *o,
     return CADRE_OK;
 }
 
-static uint32_t errors_of(unsigned retry_on)
+uint32_t cadre_retry_errors(unsigned retry_on)
 {
     uint32_t errors = 0;
 
@@ -602,13 +627,13 @@ static cadre_err enqueue(struct cadre_future *f,
                          const struct cadre_task_options *o,
                          struct cadre_error *error)
 {
-    struct cadre_submission how = {
-        .count = 1,
-        .ranks = o->ranks,
-        .retries = (uint32_t)o->retries,
-        .retry_on = errors_of(o->retry_on),
-        .retry_wait_ns = (uint64_t)(o->retry_wait_s * 1e9),
-        .deadline_ns = (uint64_t)(o->deadline_s * 1e9)};
+    struct cadre_submission how = {.count = 1,
+                                   .ranks = o->ranks,
+                                   .retries = (uint32_t)o->retries,
+                                   .retry_on = cadre_retry_errors(o->retry_on),
+                                   .retry_wait_ns =
+                                       cadre_ns_of(o->retry_wait_s),
+                                   .deadline_ns = cadre_ns_of(o->deadline_s)};
     cadre_err err;
 
     if ((err = check_needs(f, error)) != CADRE_OK)
@@ -643,14 +668,12 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
 {
     static const struct cadre_task_options defaults;
     const struct cadre_task_options *o = options != NULL ? options : &defaults;
-    const struct cadre_farm_options *of = cadre_farm_options_of(farm);
     struct cadre_error error = {""};
     struct cadre_future *f = NULL;
     cadre_err err;
 
-    if ((err = check_options(o, &error)) != CADRE_OK ||
-        (err = create(farm, call, of->has_all_ranks ? of->ranks : 1, &f,
-                      &error)) != CADRE_OK)
+    if ((err = cadre_task_options_check(o, &error)) != CADRE_OK ||
+        (err = create(farm, call, o, &f, &error)) != CADRE_OK)
         return failed(farm, err, &error);
     cadre_engine_lock(f->engine);
     err = enqueue(f, o, &error);

@@ -705,8 +705,12 @@ void cadre_engine_reap(struct cadre_engine *engine)
 
 void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns)
 {
-    if (when_ns < engine->due_ns)
-        engine->due_ns = when_ns;
+    if (when_ns >= engine->due_ns)
+        return;
+    engine->due_ns = when_ns;
+    /* The background thread sleeps until what was due before. */
+    if (engine->background_sleeps && engine->waiters == 0)
+        cadre_engine_wake(engine);
 }
 
 cadre_err cadre_engine_ledger(struct cadre_engine *engine,

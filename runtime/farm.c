@@ -98,17 +98,16 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
 
     if (batch.job->ops->deadline != NULL)
         batch.deadline_ns = batch.job->ops->deadline(batch.job);
-
+    if (batch.deadline_ns == 0)
+        batch.deadline_ns = farm->options.deadline_ns;
     if (t->is_starved)
         return;
     if (farm->nlanes > 1)
         t->lane->since_ns = cadre_now_ns();
-    if (batch.deadline_ns > 0) {
-        t->sent_ns = cadre_now_ns();
-        cadre_engine_check_by(farm->engine, t->sent_ns + batch.deadline_ns);
-    }
     if ((err = cadre_farm_team_reserve_batch(t)) == CADRE_OK)
         cadre_farm_team_push_batch(t, batch);
+    if (err == CADRE_OK && t->held == 1)
+        cadre_farm_team_begin(t);
     for (int i = 0; i < t->size && err == CADRE_OK; i++)
         err = encode_batch(&t->members[i], a);
     if (err != CADRE_OK) {
@@ -290,6 +289,24 @@ void cadre_farm_flush(struct cadre_farm *farm)
 
 /* --- what workers say ----------------------------------------------------- */
 
+/* The next `count` tasks of `m` have ended because they were to. */
+static cadre_err fail_stopped(struct member *m, uint64_t count)
+{
+    struct team *t = m->team;
+    uint64_t begin = m->done.task;
+    cadre_err err = CADRE_OK;
+
+    for (uint64_t i = begin; i < begin + count && err == CADRE_OK; i++)
+        err = cadre_farm_team_note_failed(
+            m,
+            (struct failed_task){.task = i,
+                                 .err = t->stop_err,
+                                 .rank = -1,
+                                 .host = cadre_member_worker(m)->process.host,
+                                 .text = t->stop_text});
+    return err;
+}
+
 static cadre_err take_failures(struct member *m,
                                const struct cadre_msg_results *msg)
 {
@@ -300,12 +317,7 @@ static cadre_err take_failures(struct member *m,
     size_t at = 0;
 
     if (cadre_farm_team_is_stopped(m))
-        return cadre_farm_team_note_failed(
-            m, (struct failed_task){.task = begin,
-                                    .err = m->team->stop_err,
-                                    .rank = -1,
-                                    .host = "",
-                                    .text = m->team->stop_text});
+        return fail_stopped(m, msg->count);
     if (msg->nfailures == 0)
         return CADRE_OK;
     cadre_member_name(m, where, sizeof where);
@@ -444,6 +456,8 @@ static void end_tasks(struct team *t, uint64_t elapsed_ns)
 
     while (cadre_farm_team_next_done(t, &run)) {
         farm->barren = 0;
+        if (t->done.task == 0)
+            cadre_farm_team_begin(t);
         if (end_run(t, &run, elapsed_ns) != CADRE_OK) {
             cadre_log(CADRE_LOG_ERROR, "out of memory for results");
             t->is_starved = true;
@@ -768,7 +782,8 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
     if ((err = check_open(farm, error)) != CADRE_OK ||
         (err = cadre_farm_lane(farm, how->ranks, &lane, error)) != CADRE_OK)
         return err;
-    if (lane->ranks > 1 || farm->options.is_fresh || how->deadline_ns > 0)
+    if (lane->ranks > 1 || farm->options.is_fresh || how->deadline_ns > 0 ||
+        farm->options.deadline_ns > 0)
         event.submit.chunk = 1;
     if (farm->nlanes > 1 && !cadre_sched_is_ready(lane->sched, &task_ns))
         lane->since_ns = cadre_now_ns();
@@ -808,28 +823,29 @@ void cadre_farm_unhold(struct cadre_farm *farm)
     farm->njobs--;
 }
 
-/* Which team runs `job`, if it has begun; NULL: none. */
-static struct team *runner(const struct cadre_farm *farm,
-                           const struct cadre_job *job)
-{
-    for (uint32_t i = 0; i < farm->nteams; i++) {
-        struct team *t = farm->teams[i];
-
-        if (t != NULL && t->held > 0 && t->ring[t->head].job == job)
-            return t;
-    }
-    return NULL;
-}
-
 bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
                      cadre_err err, const char *text)
 {
-    struct team *t = runner(farm, job);
+    bool any = false;
 
-    if (t == NULL || t->stop_err != CADRE_OK)
-        return false;
-    cadre_farm_team_stop(t, err, text);
-    return true;
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
+        struct sent *s = t != NULL ? cadre_farm_team_find(t, job) : NULL;
+
+        if (s == NULL)
+            continue;
+        any = true;
+        for (uint32_t k = 0; k < t->held; k++) {
+            s = &t->ring[(t->head + k) & (t->ring_cap - 1)];
+            if (s->job != job || s->stop_err != CADRE_OK)
+                continue;
+            s->stop_err = err;
+            s->stop_text = text;
+            if (k == 0)
+                cadre_farm_team_stop(t, err, text);
+        }
+    }
+    return any;
 }
 
 bool cadre_farm_has_begun(const struct cadre_farm *farm,

@@ -82,6 +82,8 @@ struct cadre_farm_options {
         *program; /* path of a spawned worker's program; NULL: this one */
     const char *cwd;
     double spawn_timeout_s;
+    uint64_t deadline_ns; /* a task may take this long where its job does not
+                             say how long; 0: for ever */
     bool only_spawned; /* resident workers run the wrong program or directory */
     struct cadre_plan *plan; /* the place of each rank; taken, also where
                                 cadre_farm_create() fails; NULL: anywhere */
@@ -155,9 +157,10 @@ void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
  * at once, then others when they have ended their tasks. */
 void cadre_farm_resize(struct cadre_farm *farm, int teams);
 
-/* End the task of `job`, a single one, that is running: it is told so, gets
- * half a second to return, and then its team is ended and replaced. It fails
- * with `err` and `text`. False: it has not begun, or has ended. */
+/* End the tasks of `job` that were sent: each is told so when it runs, gets
+ * half a second to return, and then its team is ended and replaced. They fail
+ * with `err` and `text`, which is lent until the job is done. What was sent and
+ * not begun ends likewise when its turn comes. False: none was sent. */
 bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
                      cadre_err err, const char *text);
 

@@ -35,6 +35,9 @@ struct sent {
     uint64_t first;
     uint64_t count;
     uint64_t deadline_ns; /* it may take this long; 0: for ever */
+    cadre_err stop_err;   /* it is to end as soon as it is the first, failing
+                             like this; CADRE_OK: it is not */
+    const char *stop_text;
 };
 
 /* A task that has failed on some rank, and how. Kept until all members have
@@ -86,8 +89,9 @@ struct team {
     uint64_t failed_ns; /* when the first of them failed */
     cadre_err stop_err; /* batch `stop_batch` is to end; CADRE_OK: none is */
     uint64_t stop_batch;
-    uint64_t stop_ns; /* since then */
-    uint64_t sent_ns; /* when a task with a deadline was sent last */
+    uint64_t stop_ns;  /* since then */
+    uint64_t first_ns; /* since when the first batch is the first, where it
+                          has a deadline */
     char stop_text[160];
 };
 
@@ -199,6 +203,10 @@ bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
 bool cadre_farm_team_has_begun(const struct team *team,
                                const struct cadre_job *job);
 
+/* The first batch of `job` that the team was sent; NULL: none. */
+struct sent *cadre_farm_team_find(const struct team *team,
+                                  const struct cadre_job *job);
+
 /* --- farm_staff.c --------------------------------------------------------- */
 
 /* The first teams: resident workers that are free, then new ones. Under the
@@ -232,6 +240,10 @@ void cadre_farm_team_check(struct team *team, uint64_t now_ns);
 /* The team gets no more tasks, and goes when it has ended those it has. May
  * free it. */
 void cadre_farm_team_retire(struct team *team);
+
+/* Its first batch is another one than before: a deadline runs, or it was to end
+ * already. */
+void cadre_farm_team_begin(struct team *team);
 
 /* Its first task has a deadline, or is to end: see to it. May lose the team. */
 void cadre_farm_team_watch(struct team *team, uint64_t now_ns);

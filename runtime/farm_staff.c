@@ -23,7 +23,8 @@ enum {
     BARREN_MAX = 16, /* teams lost in a row without a result; those that are
                         known not to have begun a task count four times */
     GRACE_MS = 400,  /* for the ranks of a team one of which has failed */
-    STOP_MS = 500    /* for a task that is to end */
+    STOP_MS = 500,   /* for a task that is to end */
+    LOOK_MS = 100    /* between looks whether a task has begun */
 };
 
 /* Ranks in teams that stay, and on the bench. */
@@ -644,6 +645,23 @@ void cadre_farm_team_stop(struct team *team, cadre_err err, const char *text)
                           team->stop_ns + STOP_MS * 1000000ull);
 }
 
+void cadre_farm_team_begin(struct team *team)
+{
+    const struct sent *first;
+
+    team->stop_err = CADRE_OK;
+    if (team->held == 0)
+        return;
+    first = &team->ring[team->head];
+    if (first->stop_err != CADRE_OK)
+        cadre_farm_team_stop(team, first->stop_err, first->stop_text);
+    if (first->deadline_ns == 0)
+        return;
+    team->first_ns = cadre_now_ns();
+    cadre_engine_check_by(team->farm->engine,
+                          team->first_ns + first->deadline_ns);
+}
+
 /* When the first batch began, as far as is known. */
 static uint64_t begun_ns(const struct team *t)
 {
@@ -651,7 +669,7 @@ static uint64_t begun_ns(const struct team *t)
     struct cadre_begun b;
 
     if (leader->crew->bells == NULL || !cadre_member_worker(leader)->has_bell)
-        return t->sent_ns;
+        return t->first_ns;
     b = cadre_board_begun(leader->crew->bells,
                           cadre_member_worker(leader)->bell);
     return b.batch == (uint32_t)(leader->first_batch + t->done.batch + 1)
@@ -665,8 +683,12 @@ static void check_deadline(struct team *t, uint64_t now_ns)
     uint64_t since;
     char text[96];
 
-    if (limit == 0 || t->stop_err != CADRE_OK || (since = begun_ns(t)) == 0)
+    if (limit == 0 || t->stop_err != CADRE_OK)
         return;
+    if ((since = begun_ns(t)) == 0) { /* look again soon */
+        since = now_ns;
+        limit = limit < LOOK_MS * 1000000ull ? limit : LOOK_MS * 1000000ull;
+    }
     if (now_ns < since + limit) {
         cadre_engine_check_by(t->farm->engine, since + limit);
         return;
@@ -681,9 +703,7 @@ static void check_stop(struct team *t, uint64_t now_ns)
 {
     if (t->stop_err == CADRE_OK || now_ns < t->stop_ns + STOP_MS * 1000000ull)
         return;
-    if (t->done.batch != t->stop_batch)
-        t->stop_err = CADRE_OK;
-    else
+    if (t->done.batch == t->stop_batch)
         cadre_engine_lose(t->farm->engine, t->members[0].crew,
                           cadre_member_worker(&t->members[0]));
 }

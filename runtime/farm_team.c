@@ -260,6 +260,18 @@ bool cadre_farm_team_begun(const struct team *team, uint64_t *held,
     return is_known;
 }
 
+struct sent *cadre_farm_team_find(const struct team *team,
+                                  const struct cadre_job *job)
+{
+    for (uint32_t i = 0; i < team->held; i++) {
+        struct sent *s = batch_at(team, team->done.batch + i);
+
+        if (s->job == job)
+            return s;
+    }
+    return NULL;
+}
+
 bool cadre_farm_team_has_begun(const struct team *team,
                                const struct cadre_job *job)
 {

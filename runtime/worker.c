@@ -424,6 +424,11 @@ static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
 
     w->task.number++;
     tell_begun(w);
+    if (err == CADRE_OK && w->task.number > 1 &&
+        cadre_worker_is_cancelled(&w->task)) {
+        err = CADRE_ECANCELLED;
+        why = "cancelled before it ran";
+    }
     if (err == CADRE_OK && k->has_fills)
         err = cadre_rows_fill(k->rows, w->task.team->store->store, &error);
     if (err == CADRE_OK) {

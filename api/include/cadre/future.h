@@ -63,7 +63,13 @@ struct cadre_task_options {
     unsigned retry_on; /* for which failures: enum cadre_retry; default: all */
     double retry_wait_s; /* not before this long after the first failure, twice
                             as long after each further one; up to 1e6 */
-    double deadline_s;   /* it may run for so long; default: for ever */
+    double deadline_s;   /* each attempt may run for so long; default: as the
+                            object's task_timeout_s says. Then it fails with
+                            CADRE_ETIMEOUT: cadre_task_is_cancelled() says so to
+                            it, and half a second later its worker is ended and
+                            replaced */
+    bool cancel_running; /* cadre_future_cancel() ends it also when a worker has
+                            it, in the same way */
     int ranks;           /* processes that run it together; default: the
                             object's */
 };
@@ -158,7 +164,11 @@ CADRE_API cadre_err cadre_future_error(struct cadre_future *future,
 
 /* Do not run it. True: it had not begun, is cancelled now, and never runs.
  * False: it has ended, or a worker has it (several short tasks are sent to a
- * worker in advance); nothing has changed. Tasks that wait for it fail. */
+ * worker in advance); nothing has changed. Tasks that wait for it fail.
+ *
+ * With `cancel_running` among its options, true also where a worker has it: it
+ * is told to end, and cancelled within a second, but for one that is just
+ * ending by itself. Does not wait for that. */
 CADRE_API bool cadre_future_cancel(struct cadre_future *future);
 
 typedef void (*cadre_done_fn)(struct cadre_future *future, void *user);

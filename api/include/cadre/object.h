@@ -61,7 +61,13 @@ enum cadre_placement {
     /* The workers' working directory; default: this one. */                   \
     const char *cwd;                                                           \
     /* Starting them may take this long; default 60. */                        \
-    double spawn_timeout_s
+    double spawn_timeout_s;                                                    \
+    /* A task may run for so long, if its own options do not say how long;     \
+     * default: for ever. Then it fails with CADRE_ETIMEOUT, and if it does    \
+     * not return when cadre_task_is_cancelled() says so its worker is         \
+     * replaced. Tasks are then sent one by one, which costs where they are    \
+     * short. */                                                               \
+    double task_timeout_s
 
 /* `object`, one of the kinds above, as what it has in common with the others;
  * anything else does not compile. */
