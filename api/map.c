@@ -34,6 +34,7 @@ enum {
     ROWS_PER_WORKER = 4,     /* or at least so many for each */
     DRY_MS = 1,       /* ask an iterator that had nothing again so soon */
     DRY_MAX_MS = 16,  /* later each time, up to so late */
+    END_MS = 50,      /* between looks whether something runs that is to end */
     FAULTS_MAX = 4096 /* texts kept of one block */
 };
 
@@ -85,6 +86,11 @@ struct run {
     uint64_t more_below; /* wake when fewer tasks wait; 0: never */
     uint64_t dry_ns;     /* the iterator had nothing: ask again after so long */
     bool has_stopped;    /* the callback said so, or an input was wrong */
+    cadre_err limit;     /* CADRE_ETIMEOUT: its time is up; CADRE_ETASK: too
+                            many items have failed; CADRE_OK: neither */
+    uint64_t end_ns;     /* when its time is up; UINT64_MAX: never */
+    uint64_t nlate;      /* items that have not ended by then */
+    bool is_cut;         /* there may be items that were not taken */
     cadre_err err;       /* what the map will say */
     uint64_t err_index;  /* of the first failed item */
     struct cadre_error error;
@@ -150,12 +156,20 @@ static void keep_fault(struct block *b, const struct cadre_fault *fault)
     b->nfaults++;
 }
 
+/* Does an item count that failed like this? Not one that did not run because
+ * the run was being ended. */
+static bool is_failure(const struct run *r, const struct cadre_fault *fault)
+{
+    return fault->err != CADRE_ECANCELLED ||
+           !(r->has_stopped || r->limit == CADRE_ETASK);
+}
+
 static void note_fault(struct block *b, const struct cadre_fault *fault)
 {
     struct run *r = b->run;
     uint64_t index = b->index0 + fault->first;
 
-    if (fault->err != CADRE_ECANCELLED || !r->has_stopped) {
+    if (is_failure(r, fault)) {
         if (r->err == CADRE_OK || index < r->err_index) {
             r->err = fault->err;
             r->err_index = index;
@@ -170,6 +184,28 @@ static void note_fault(struct block *b, const struct cadre_fault *fault)
         keep_fault(b, fault);
 }
 
+/* Was the item ended, or kept from running, because the map's time is up? */
+static bool is_late(const struct run *r, const struct cadre_fault *fault)
+{
+    return r->limit == CADRE_ETIMEOUT &&
+           (fault->err == CADRE_ETIMEOUT || fault->err == CADRE_ECANCELLED ||
+            fault->err == CADRE_ELOST);
+}
+
+static void note_late(struct block *b, const struct cadre_fault *fault)
+{
+    struct cadre_fault late = *fault;
+    char text[80];
+
+    snprintf(text, sizeof text, "the map has not ended within %g s",
+             b->run->map->timeout_s);
+    late.err = CADRE_ETIMEOUT;
+    late.kind = 0;
+    late.text = text;
+    b->run->nlate += fault->count;
+    note_fault(b, &late);
+}
+
 /* What was cancelled or ran nowhere need not be in the journal; and workers
  * that die while the run is being ended say nothing of their items. */
 static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
@@ -177,12 +213,21 @@ static void on_failed(struct cadre_job *job, const struct cadre_fault *fault)
     struct block *b = block_of(job);
     struct run *r = b->run;
 
+    if (is_late(r, fault)) {
+        note_late(b, fault);
+        return;
+    }
     note_fault(b, fault);
     if (r->recorder == NULL || fault->host[0] == '\0' ||
         fault->err == CADRE_ECANCELLED ||
         (fault->err == CADRE_ELOST && r->has_stopped))
         return;
     cadre_recorder_failed(r->recorder, &b->recording, fault);
+}
+
+static uint64_t deadline_of(struct cadre_job *job)
+{
+    return cadre_ns_of(block_of(job)->run->map->task_timeout_s);
 }
 
 static void on_done(struct cadre_job *job)
@@ -194,6 +239,7 @@ static const struct cadre_job_ops block_ops = {.pack = pack,
                                                .unpack = unpack,
                                                .ended = on_ended,
                                                .failed = on_failed,
+                                               .deadline = deadline_of,
                                                .done = on_done};
 
 static void free_block(struct block *b)
@@ -242,16 +288,19 @@ static cadre_err send(struct run *r, struct block *b, struct cadre_error *error)
 {
     const uint64_t *totals =
         b->table->row_bytes != NULL ? b->table->row_bytes + b->row0 : NULL;
+    struct cadre_submission how = {
+        .count = b->count,
+        .chunk = r->map->chunk_size,
+        .bytes_per_task = b->table->bytes_per_row,
+        .bytes = totals,
+        .retries = (uint32_t)r->map->retries,
+        .retry_on = cadre_retry_errors(r->map->retry_on),
+        .retry_wait_ns = cadre_ns_of(r->map->retry_wait_s),
+        .deadline_ns = cadre_ns_of(r->map->task_timeout_s)};
     cadre_err err;
 
     cadre_engine_lock(r->engine);
-    err = cadre_farm_submit(
-        r->farm, &b->job,
-        &(struct cadre_submission){.count = b->count,
-                                   .chunk = r->map->chunk_size,
-                                   .bytes_per_task = b->table->bytes_per_row,
-                                   .bytes = totals},
-        error);
+    err = cadre_farm_submit(r->farm, &b->job, &how, error);
     cadre_engine_unlock(r->engine);
     return err;
 }
@@ -433,12 +482,58 @@ static void check_journal(struct run *r)
     stop(r, err, true, &error);
 }
 
+/* --- limits ------------------------------------------------------------------
+ */
+
+/* What was sent is to end. Again and again: what a lost team had not begun may
+ * have been sent once more. */
+static void end_running(struct run *r)
+{
+    cadre_engine_lock(r->engine);
+    for (struct block *b = r->blocks; b != NULL; b = b->next) {
+        if (!b->is_done)
+            cadre_farm_stop(r->farm, &b->job, CADRE_ETIMEOUT,
+                            "the map has taken too long");
+    }
+    cadre_engine_unlock(r->engine);
+}
+
+/* Have too many failed? (under the lock) */
+static bool has_too_many(const struct run *r)
+{
+    return r->map->max_failures > 0 && r->limit == CADRE_OK &&
+           r->nfailed >= r->map->max_failures;
+}
+
+static void check_limits(struct run *r)
+{
+    bool is_late = r->end_ns != UINT64_MAX && cadre_now_ns() >= r->end_ns;
+    cadre_err limit = CADRE_OK;
+
+    cadre_engine_lock(r->engine);
+    if (r->limit == CADRE_OK && is_late)
+        limit = CADRE_ETIMEOUT;
+    else if (has_too_many(r))
+        limit = CADRE_ETASK;
+    if (limit != CADRE_OK)
+        r->limit = limit;
+    cadre_engine_unlock(r->engine);
+    if (limit != CADRE_OK)
+        cancel_all(r);
+    if (is_late)
+        end_running(r);
+}
+
+/* --- what has finished -------------------------------------------------------
+ */
+
 /* Hand over what is finished; true if anything was. */
 static bool hand_over_finished(struct run *r)
 {
     struct block **at = &r->blocks;
     bool any = false;
 
+    check_limits(r);
     while (*at != NULL) {
         bool is_ready;
 
@@ -465,7 +560,7 @@ static bool has_news(void *arg)
     const struct run *r = arg;
     struct cadre_error ignored;
 
-    if (new_journal_error(r, &ignored) != CADRE_OK)
+    if (new_journal_error(r, &ignored) != CADRE_OK || has_too_many(r))
         return true;
     if (r->more_below > 0 && cadre_farm_waiting(r->farm) < r->more_below)
         return true;
@@ -480,9 +575,12 @@ static bool has_news(void *arg)
 
 static void wait_for_news(struct run *r)
 {
-    uint64_t deadline_ns =
-        r->dry_ns > 0 ? cadre_now_ns() + r->dry_ns : UINT64_MAX;
+    uint64_t now = cadre_now_ns(), deadline_ns = r->end_ns;
 
+    if (deadline_ns <= now)
+        deadline_ns = now + END_MS * MS;
+    if (r->dry_ns > 0 && now + r->dry_ns < deadline_ns)
+        deadline_ns = now + r->dry_ns;
     cadre_engine_lock(r->engine);
     cadre_engine_wait(r->engine, has_news, r, deadline_ns);
     cadre_engine_unlock(r->engine);
@@ -723,7 +821,9 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
             if (err != CADRE_OK)
                 cancel_all(r);
         }
-        if (!has_more || r->has_stopped || err != CADRE_OK) {
+        if (!has_more || r->has_stopped || r->limit != CADRE_OK ||
+            err != CADRE_OK) {
+            r->is_cut |= has_more;
             has_more = false;
             r->more_below = 0;
             r->dry_ns = 0;
@@ -738,6 +838,29 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
 
 /* --- the whole
  * ---------------------------------------------------------------- */
+
+static cadre_err check_limit_options(const struct cadre_map *map,
+                                     struct cadre_error *error)
+{
+    const double most_s = 1e6;
+    double timeout_s = map->task_timeout_s;
+
+    if (!(map->timeout_s >= 0 && map->timeout_s <= most_s))
+        timeout_s = map->timeout_s;
+    if (!(timeout_s >= 0 && timeout_s <= most_s))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "a timeout is %g: it can be 0 (for ever) to %g "
+                               "seconds",
+                               timeout_s, most_s);
+    if (map->retries > 0 && map->count > UINT32_MAX)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "retries go with up to 2^32 items");
+    return cadre_task_options_check(
+        &(struct cadre_task_options){.retries = map->retries,
+                                     .retry_on = map->retry_on,
+                                     .retry_wait_s = map->retry_wait_s},
+        error);
+}
 
 static cadre_err check(const struct cadre_map *map, bool has_store,
                        struct cadre_error *error)
@@ -757,7 +880,7 @@ static cadre_err check(const struct cadre_map *map, bool has_store,
     if (map->retry_failed && map->journal == NULL)
         return cadre_error_set(error, CADRE_EINVAL,
                                "retry_failed goes with a journal");
-    return CADRE_OK;
+    return check_limit_options(map, error);
 }
 
 /* With all items known: has the journal more of them? */
@@ -782,9 +905,34 @@ static cadre_err run_items(struct run *r, struct cadre_error *error)
         return err == CADRE_OK ? run_arrays(r, error) : err;
     }
     err = run_iterator(r, error);
-    if (err == CADRE_OK && !r->has_stopped)
+    if (err == CADRE_OK && !r->has_stopped && r->limit == CADRE_OK)
         err = check_count(r, r->pulled, error);
     return err;
+}
+
+/* What the map says in the end. */
+static cadre_err conclude(const struct run *r, struct cadre_error *error)
+{
+    size_t len;
+
+    if (r->limit == CADRE_ETIMEOUT && (r->nlate > 0 || r->is_cut))
+        return cadre_error_set(error, CADRE_ETIMEOUT,
+                               "the map has not ended within %g s: %" PRIu64
+                               " items were not finished%s",
+                               r->map->timeout_s, r->nlate,
+                               r->is_cut ? ", and no more were taken" : "");
+    if (r->err == CADRE_OK)
+        return CADRE_OK;
+    *error = r->error;
+    if (r->limit == CADRE_ETASK && !r->has_stopped)
+        return cadre_error_prefix(
+            error, CADRE_ETASK,
+            "stopped after %" PRIu64 " failed items, the first: ", r->nfailed);
+    len = strlen(error->text);
+    if (r->nfailed > 1 && !r->has_stopped)
+        snprintf(error->text + len, sizeof error->text - len,
+                 " (and %" PRIu64 " more failed)", r->nfailed - 1);
+    return r->err;
 }
 
 cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
@@ -793,12 +941,15 @@ cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
     struct run r = {.farm = farm,
                     .engine = cadre_farm_engine(farm),
                     .map = map,
-                    .start_ns = cadre_now_ns()};
+                    .start_ns = cadre_now_ns(),
+                    .end_ns = UINT64_MAX};
     cadre_err err;
 
     r.blocks_end = &r.blocks;
     if ((err = check(map, cadre_farm_has_store(farm), error)) != CADRE_OK)
         return err;
+    if (map->timeout_s > 0)
+        r.end_ns = r.start_ns + cadre_ns_of(map->timeout_s);
     if (map->journal != NULL &&
         (err = cadre_recorder_create(r.engine, map, &r.recorder, error)) !=
             CADRE_OK)
@@ -807,14 +958,5 @@ cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
     cadre_recorder_destroy(r.recorder);
     if (err != CADRE_OK)
         return err;
-    if (r.err != CADRE_OK) {
-        *error = r.error;
-        if (r.nfailed > 1 && !r.has_stopped) {
-            size_t len = strlen(error->text);
-
-            snprintf(error->text + len, sizeof error->text - len,
-                     " (and %" PRIu64 " more failed)", r.nfailed - 1);
-        }
-    }
-    return r.err;
+    return conclude(&r, error);
 }

@@ -262,6 +262,8 @@ static int print_plan(const struct map *m)
            o->is_unordered ? "as results come" : "in the order of the input",
            o->keeps_going ? "passing over rows that fail"
                           : "ending at the first row that fails");
+    if (o->timeout_s > 0)
+        printf("time         at most %g s\n", o->timeout_s);
     if (o->journal != NULL)
         printf("journal      %s%s\n", o->journal,
                o->retries_failed ? ", failed rows run again" : "");
@@ -332,6 +334,7 @@ static bool start_workers(struct map *m, struct cadre_pool **pool)
 static void run_rows(struct map *m, struct cadre_pool *pool)
 {
     struct cadre_map_job *job = &m->job;
+    bool is_known;
     cadre_err err;
 
     m->started_s = now_s();
@@ -342,13 +345,24 @@ static void run_rows(struct map *m, struct cadre_pool *pool)
                                   .unordered = m->options.is_unordered,
                                   .user = job,
                                   .chunk_size = m->options.chunk_size,
+                                  .retries = (int)m->options.retries,
+                                  .task_timeout_s = m->options.task_timeout_s,
+                                  .timeout_s = m->options.timeout_s,
+                                  .max_failures = m->options.max_failures,
                                   .journal = m->options.journal,
                                   .retry_failed = m->options.retries_failed});
     cadre_map_job_finish(job);
     /* What a row did wrong has been said; anything else has not. */
-    if (err != CADRE_OK && job->status == 0 && stop_signal == 0) {
+    is_known = job->status != 0;
+    if (m->options.max_failures > 0 && job->failed >= m->options.max_failures)
+        cadre_complain("stopped after %" PRIu64 " rows had failed",
+                       job->failed);
+    else if (job->was_cut_short)
+        is_known = false;
+    if (err != CADRE_OK && !is_known && stop_signal == 0) {
         cadre_complain("%s", cadre_error_text());
-        job->status = CADRE_EXIT_RUNTIME;
+        if (job->status == 0)
+            job->status = CADRE_EXIT_RUNTIME;
     }
 }
 

@@ -172,7 +172,10 @@ static void skip(struct cadre_map_job *job)
 
     put_place(&job->row, place, sizeof place);
     name_row(job, place, job->why.text);
-    if (job->options->keeps_going)
+    if (job->options->max_failures > 0 &&
+        job->failed >= job->options->max_failures)
+        end_input(job, CADRE_EXIT_ROWS);
+    else if (job->options->keeps_going)
         cadre_skips_add(&job->skips, job->given);
     else
         end_input(job, CADRE_EXIT_ROWS);
@@ -260,6 +263,18 @@ static void format_line(struct cadre_map_job *job,
     cadre_text_add_char(line, '\n');
 }
 
+/* Has the run come to a limit, and this row with all that wait not been run?
+ * What it was that took too long is only known where rows have no limit. */
+static bool is_cut_short(const struct cadre_map_job *job,
+                         const struct cadre_item *item)
+{
+    const struct cadre_map_options *o = job->options;
+
+    return (o->max_failures > 0 && item->err == CADRE_ECANCELLED) ||
+           (o->timeout_s > 0 && item->err == CADRE_ETIMEOUT &&
+            strncmp(item->text, "the map", 7) == 0);
+}
+
 bool cadre_map_job_item(void *user, const struct cadre_item *item)
 {
     struct cadre_map_job *job = user;
@@ -267,6 +282,11 @@ bool cadre_map_job_item(void *user, const struct cadre_item *item)
         item->index + 1 + cadre_skips_before(&job->skips, item->index);
     char place[32];
 
+    if (is_cut_short(job, item)) {
+        job->was_cut_short = true;
+        end(job, CADRE_EXIT_ROWS);
+        return false;
+    }
     job->done++;
     tell_progress(job);
     if (item->err != CADRE_OK) {

@@ -43,6 +43,7 @@ struct cadre_map_job {
     uint64_t blanks;      /* lines printed for skipped rows */
     bool is_at_end;       /* take no more rows */
     bool is_ending;       /* and print no more results */
+    bool was_cut_short;   /* there was no time, or too many rows failed */
     int status;           /* the first thing that went wrong; 0 so far */
 };
 

@@ -6,11 +6,13 @@
 #include "numbers.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     WORKERS_MAX = 1000000,
+    RETRIES_MAX = 1000,
     GO_ON = -1,
 
     /* Options without a letter. */
@@ -28,8 +30,14 @@ enum {
     OPT_DRY_RUN,
     OPT_PROGRESS,
     OPT_JOURNAL,
-    OPT_RETRY_FAILED
+    OPT_RETRY_FAILED,
+    OPT_TIMEOUT,
+    OPT_TASK_TIMEOUT,
+    OPT_RETRIES,
+    OPT_MAX_FAILURES
 };
+
+static const double TIMEOUT_MAX_S = 1e6;
 
 static const struct option long_options[] = {
     {"format", required_argument, NULL, OPT_FORMAT},
@@ -48,6 +56,10 @@ static const struct option long_options[] = {
     {"progress", required_argument, NULL, OPT_PROGRESS},
     {"journal", required_argument, NULL, OPT_JOURNAL},
     {"retry-failed", no_argument, NULL, OPT_RETRY_FAILED},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"task-timeout", required_argument, NULL, OPT_TASK_TIMEOUT},
+    {"retries", required_argument, NULL, OPT_RETRIES},
+    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -109,12 +121,31 @@ static int set_chunk(struct cadre_map_options *o, const char *text)
     return GO_ON;
 }
 
-static int set_timeout(struct cadre_map_options *o, const char *text)
+/* `most`: 0 is without a limit. */
+static int set_seconds(const char *option, const char *text, double most,
+                       double *seconds)
 {
-    if (!cadre_seconds_scan(text, &o->spawn_timeout_s))
-        return cadre_complain_usage("--spawn-timeout %s: write a number of "
-                                    "seconds above 0",
-                                    text);
+    double s;
+
+    if (!cadre_seconds_scan(text, &s))
+        return cadre_complain_usage("--%s %s: write a number of seconds above "
+                                    "0",
+                                    option, text);
+    if (most > 0 && s > most)
+        return cadre_complain_usage("--%s %s: at most %g seconds, or leave it "
+                                    "out",
+                                    option, text, most);
+    *seconds = s;
+    return GO_ON;
+}
+
+static int set_number(const char *option, const char *text, uint64_t most,
+                      uint64_t *number)
+{
+    if (!cadre_number_scan(text, 1, most, number))
+        return cadre_complain_usage("--%s %s: write a number from 1 to %" PRIu64
+                                    ", or leave it out",
+                                    option, text, most);
     return GO_ON;
 }
 
@@ -138,7 +169,17 @@ static int set_option(struct cadre_map_options *o, int option, char **argv)
     case OPT_CHUNK:
         return set_chunk(o, optarg);
     case OPT_SPAWN_TIMEOUT:
-        return set_timeout(o, optarg);
+        return set_seconds("spawn-timeout", optarg, 0, &o->spawn_timeout_s);
+    case OPT_TIMEOUT:
+        return set_seconds("timeout", optarg, TIMEOUT_MAX_S, &o->timeout_s);
+    case OPT_TASK_TIMEOUT:
+        return set_seconds("task-timeout", optarg, TIMEOUT_MAX_S,
+                           &o->task_timeout_s);
+    case OPT_RETRIES:
+        return set_number("retries", optarg, RETRIES_MAX, &o->retries);
+    case OPT_MAX_FAILURES:
+        o->keeps_going = true;
+        return set_number("max-failures", optarg, UINT32_MAX, &o->max_failures);
     case OPT_PROGRESS:
         return set_progress(o, optarg);
     case OPT_SET:

@@ -21,6 +21,10 @@ struct cadre_map_options {
     const char *worker_program; /* NULL: not given */
     const char *journal;        /* NULL: not given */
     enum cadre_when progress;
+    double timeout_s; /* 0: not given; and the others */
+    double task_timeout_s;
+    uint64_t retries;
+    uint64_t max_failures;
     bool is_unordered;
     bool keeps_going;
     bool retries_failed;

@@ -318,6 +318,164 @@ static void what_was_sent_ahead_is_cancelled_in_its_turn(void)
     cadre_pool_destroy(pool);
 }
 
+/* --- maps -------------------------------------------------------------------
+ */
+
+CADRE_TASK(int, odd_fails, (int i))
+{
+    if (i % 2 == 1)
+        cadre_task_fail(i, "%d is odd", i);
+    return 10 * i;
+}
+
+CADRE_TASK(int, second_time, (int i, cadre_task *self))
+{
+    struct cadre_task_info info;
+
+    cadre_task_describe(self, &info);
+    if (info.attempt == 1 && i % 100 == 7)
+        cadre_task_fail(1, "not at once");
+    if (info.attempt == 1 && i == 150)
+        raise(SIGKILL);
+    return i + 1;
+}
+
+static void a_map_out_of_time_ends(void)
+{
+    enum { COUNT = 200 };
+
+    for (int listens = 0; listens <= 1; listens++) {
+        struct cadre_pool *pool = pool_of(2, 0);
+        int ms[COUNT], out[COUNT], done = 0, late = 0;
+        cadre_err errors[COUNT];
+        double began = seconds();
+
+        for (int i = 0; i < COUNT; i++)
+            ms[i] = i < 20 ? 1 : 30000;
+        CHECK_ERR(
+            CADRE_ETIMEOUT,
+            cadre_pool_run(pool, &(struct cadre_map){
+                                     .fn = listens != 0 ? CADRE_FN(listener)
+                                                        : CADRE_FN(sleeper),
+                                     .count = COUNT,
+                                     .columns = CADRE_COLUMNS(CADRE_EACH(ms)),
+                                     .into = CADRE_INTO(out),
+                                     .chunk_size = 7,
+                                     .errors = errors,
+                                     .timeout_s = 0.5}));
+        CHECK_SAYS("the map has not ended within 0.5 s: 1");
+        CU_ASSERT(seconds() - began < 3);
+        for (int i = 0; i < COUNT; i++) {
+            done += errors[i] == CADRE_OK;
+            late += errors[i] == CADRE_ETIMEOUT;
+        }
+        CU_ASSERT(done >= 14 && done <= 20);
+        CU_ASSERT_EQUAL(done + late, COUNT);
+        int_of(cadre_submit(pool, CADRE_FN(sleeper), 0));
+        cadre_pool_destroy(pool);
+    }
+}
+
+static void a_map_in_time_is_left_alone(void)
+{
+    struct cadre_pool *pool = pool_of(2, 0);
+    int ms[3] = {1, 2, 3}, out[3];
+
+    CHECK_OK(cadre_pool_run(
+        pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
+                                  .count = 3,
+                                  .columns = CADRE_COLUMNS(CADRE_EACH(ms)),
+                                  .into = CADRE_INTO(out),
+                                  .timeout_s = 30,
+                                  .task_timeout_s = 20,
+                                  .max_failures = 1}));
+    CHECK_ERR(CADRE_ETIMEOUT,
+              cadre_pool_run(
+                  pool, &(struct cadre_map){.fn = CADRE_FN(listener),
+                                            .count = 1,
+                                            .columns = CADRE_COLUMNS(
+                                                CADRE_EACH(((int[]){60000}))),
+                                            .into = CADRE_INTO(out),
+                                            .task_timeout_s = 0.1}));
+    CHECK_SAYS("item 0: the task has not ended within 0.1 s");
+    cadre_pool_destroy(pool);
+}
+
+struct rows {
+    int next, ended, cancelled, failed;
+};
+
+static bool endless(void *user, struct cadre_row *row)
+{
+    struct rows *rows = user;
+
+    return cadre_row_give(row, rows->next++) == CADRE_OK;
+}
+
+static bool count_row(void *user, const struct cadre_item *item)
+{
+    struct rows *rows = user;
+
+    rows->ended += item->err == CADRE_OK;
+    rows->cancelled += item->err == CADRE_ECANCELLED;
+    rows->failed += item->err != CADRE_OK && item->err != CADRE_ECANCELLED;
+    return true;
+}
+
+static void a_map_stops_after_some_failures(void)
+{
+    struct cadre_pool *pool = pool_of(2, 0);
+    struct rows rows = {0};
+
+    CHECK_ERR(CADRE_ETASK, cadre_pool_run(pool, &(struct cadre_map){
+                                                    .fn = CADRE_FN(odd_fails),
+                                                    .next = endless,
+                                                    .on_item = count_row,
+                                                    .user = &rows,
+                                                    .max_failures = 5}));
+    CHECK_SAYS("failed items, the first: item 1: 1 is odd");
+    CU_ASSERT(rows.failed >= 5);
+    CU_ASSERT(rows.ended >= 4);
+    CU_ASSERT_EQUAL(rows.ended + rows.failed + rows.cancelled, rows.next);
+    cadre_pool_destroy(pool);
+}
+
+static void an_endless_map_ends_in_time(void)
+{
+    struct cadre_pool *pool = pool_of(2, 0);
+    struct rows rows = {0};
+
+    CHECK_ERR(CADRE_ETIMEOUT,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
+                                                       .next = endless,
+                                                       .on_item = count_row,
+                                                       .user = &rows,
+                                                       .timeout_s = 0.3}));
+    CHECK_SAYS("no more were taken");
+    CU_ASSERT(rows.ended > 0);
+    CU_ASSERT_EQUAL(rows.ended + rows.failed, rows.next);
+    cadre_pool_destroy(pool);
+}
+
+static void items_are_tried_again_if_asked(void)
+{
+    enum { COUNT = 300 };
+    struct cadre_pool *pool = pool_of(2, 0);
+    int in[COUNT], out[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    CHECK_OK(cadre_pool_run(
+        pool, &(struct cadre_map){.fn = CADRE_FN(second_time),
+                                  .count = COUNT,
+                                  .columns = CADRE_COLUMNS(CADRE_EACH(in)),
+                                  .into = CADRE_INTO(out),
+                                  .retries = 1}));
+    for (int i = 0; i < COUNT; i++)
+        CU_ASSERT_EQUAL(out[i], i + 1);
+    cadre_pool_destroy(pool);
+}
+
 static void timeouts_out_of_range_are_refused(void)
 {
     struct cadre_pool *pool;
@@ -325,6 +483,16 @@ static void timeouts_out_of_range_are_refused(void)
 
     CHECK_ERR(CADRE_EINVAL, cadre_pool_create(&o, &pool));
     CHECK_SAYS("task_timeout_s is -1");
+    pool = pool_of(1, 0);
+    CHECK_ERR(CADRE_EINVAL,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
+                                                       .timeout_s = -2}));
+    CHECK_SAYS("a timeout is -2");
+    CHECK_ERR(CADRE_EINVAL,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
+                                                       .retries = -1}));
+    CHECK_SAYS("retries is -1");
+    cadre_pool_destroy(pool);
 }
 
 static const struct check_test tests[] = {
@@ -338,6 +506,11 @@ static const struct check_test tests[] = {
     CHECK(a_running_task_is_cancelled_if_that_was_asked_for),
     CHECK(else_a_running_task_is_left_alone),
     CHECK(what_was_sent_ahead_is_cancelled_in_its_turn),
+    CHECK(a_map_out_of_time_ends),
+    CHECK(a_map_in_time_is_left_alone),
+    CHECK(a_map_stops_after_some_failures),
+    CHECK(an_endless_map_ends_in_time),
+    CHECK(items_are_tried_again_if_asked),
     CHECK(timeouts_out_of_range_are_refused),
     {NULL, NULL},
 };

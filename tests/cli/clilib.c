@@ -17,6 +17,14 @@ long fussy(long i, long by)
     return 10 * i;
 }
 
+/* Sleeps. */
+int doze(int ms);
+int doze(int ms)
+{
+    usleep((useconds_t)ms * 1000);
+    return ms;
+}
+
 /* Dies at `at`. */
 long fatal(long i, long at);
 long fatal(long i, long at)
@@ -138,4 +146,17 @@ long noted(const char *file, long i, unsigned us)
         close(fd);
     usleep(us);
     return i * i;
+}
+
+/* Fails where it has not left its mark before. */
+int at_second(const char *path);
+int at_second(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+    if (fd < 0)
+        return 2;
+    close(fd);
+    cadre_task_fail(1, "this is the first time");
+    return 1;
 }

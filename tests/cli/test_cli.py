@@ -349,6 +349,49 @@ def keep_going_passes_over_rows_that_fail():
 
 
 @test
+def a_run_ends_when_its_time_is_up():
+    began = time.monotonic()
+    status, out, err = run('map', '-n', '2', '--timeout', '0.5', library,
+                           'int doze(int ms)', rows=column([1, 2, 60000, 60000,
+                                                            3, 60000]))
+    assert status == 1
+    assert out == column([1, 2]), out
+    assert 'the map has not ended within 0.5 s' in err, err
+    assert time.monotonic() - began < 15
+
+
+@test
+def a_row_that_takes_too_long_fails():
+    status, out, err = run('map', '-n', '2', '--task-timeout', '0.3',
+                           '--keep-going', library, 'int doze(int ms)',
+                           rows=column([1, 60000, 3]))
+    assert status == 1
+    assert out == '1\n\n3\n', out
+    assert 'row 2: the task has not ended within 0.3 s' in err, err
+
+
+@test
+def a_run_ends_after_some_failures():
+    status, out, err = run('map', '-n', '1', '--chunk', '1', '--max-failures',
+                           '3', '--set', 'by=2', library,
+                           'long fussy(long i, long by)',
+                           rows=column(range(1, 100001)))
+    assert status == 1
+    assert out.startswith('10\n\n30\n\n50\n\n'), out[:100]
+    assert out.count('\n') < 90000
+    assert re.search(r'stopped after \d+ rows had failed', err), err
+
+
+@test
+def a_row_is_tried_again_if_asked():
+    with tempfile.TemporaryDirectory() as folder:
+        rows = column([f'{folder}/a', f'{folder}/b'])
+        status, out, err = run('map', '-n', '2', '--retries', '1', library,
+                               'int at_second(const char *path)', rows=rows)
+    assert (status, out) == (0, column([2, 2])), err
+
+
+@test
 def unordered_rows_keep_their_numbers_after_bad_ones():
     rows = column(['x', 2, 'x', 'x', 5, 6])
     status, out, _ = run('map', '-n', '1', '--keep-going', '--unordered',

@@ -127,6 +127,20 @@ struct cadre_map {
                             run again what it has: the same map goes on where
                             it was cut off, and gives all results */
     bool retry_failed;   /* do run again what the journal has as failed */
+
+    /* As for single tasks (struct cadre_task_options), for each item. */
+    int retries; /* then at most 2^32 items */
+    unsigned retry_on;
+    double retry_wait_s;
+    double task_timeout_s; /* default: the object's */
+
+    double timeout_s;      /* of the whole map; default: for ever. What has not
+                              ended by then fails with CADRE_ETIMEOUT: what runs
+                              is told so and ended half a second later, no more
+                              items are taken */
+    uint64_t max_failures; /* after so many failed items those that wait fail
+                              with CADRE_ECANCELLED, and no more are taken;
+                              default: go on */
 };
 
 /* Run `map` and wait for it; errors as for cadre_pool_map(). With a journal,
@@ -140,6 +154,9 @@ struct cadre_map {
  * CADRE_ENOTFOUND there is no folder for it.
  * CADRE_EIO       it cannot be read or written (the disk is full): the run has
  *                 stopped, and what is in the journal stays.
+ * CADRE_ETIMEOUT  the map's `timeout_s` has passed.
+ * CADRE_ETASK     it has stopped after `max_failures`; the text tells the
+ *                 first item that failed.
  */
 CADRE_API cadre_err cadre_pool_run(struct cadre_pool *pool,
                                    const struct cadre_map *map);
