@@ -42,6 +42,9 @@ struct cadre_staffing {
     const char *cwd;
     double spawn_timeout_s;
     double task_timeout_s;
+    bool isolate;
+    uint64_t memory_bytes;
+    double cpu_s;
 };
 
 /* --- object.c ---------------------------------------------------------------
@@ -170,6 +173,12 @@ cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
  * on from column to column. */
 int cadre_column_target(const struct cadre_proto *proto,
                         const struct cadre_column *c, int *position);
+
+/* Can the object of `farm` run it? Includes cadre_function_check(). (submit.c)
+ */
+cadre_err cadre_farm_check(const struct cadre_farm *farm,
+                           const struct cadre_function *fn,
+                           struct cadre_error *error);
 
 /* Fill `table->args` from `columns`, by name or position; check types, and
  * sizes of scalars. `table->count` is set. `must_have_all`: a parameter without

@@ -862,10 +862,10 @@ static cadre_err check_limit_options(const struct cadre_map *map,
         error);
 }
 
-static cadre_err check(const struct cadre_map *map, bool has_store,
-                       struct cadre_error *error)
+static cadre_err check(const struct cadre_farm *farm,
+                       const struct cadre_map *map, struct cadre_error *error)
 {
-    cadre_err err = cadre_function_check(map->fn, has_store, error);
+    cadre_err err = cadre_farm_check(farm, map->fn, error);
 
     if (err != CADRE_OK)
         return err;
@@ -946,7 +946,7 @@ cadre_err cadre_map_run(struct cadre_farm *farm, const struct cadre_map *map,
     cadre_err err;
 
     r.blocks_end = &r.blocks;
-    if ((err = check(map, cadre_farm_has_store(farm), error)) != CADRE_OK)
+    if ((err = check(farm, map, error)) != CADRE_OK)
         return err;
     if (map->timeout_s > 0)
         r.end_ns = r.start_ns + cadre_ns_of(map->timeout_s);

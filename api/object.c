@@ -76,6 +76,24 @@ static cadre_err count_teams(const struct cadre_staffing *s, int residents,
     return CADRE_OK;
 }
 
+static cadre_err check_isolation(const struct cadre_staffing *s,
+                                 struct cadre_error *error)
+{
+    if (!s->isolate && (s->memory_bytes > 0 || s->cpu_s != 0))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "memory_bytes and cpu_s go with isolate");
+    if (!(s->cpu_s >= 0 && s->cpu_s <= 1e6))
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "cpu_s is %g: it can be 0 (without limit) to "
+                               "1e6 seconds",
+                               s->cpu_s);
+    if (s->isolate && s->ranks > 1)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "isolate goes with teams of 1 rank: %s is %d",
+                               s->ranks_option, s->ranks);
+    return CADRE_OK;
+}
+
 static cadre_err check(const struct cadre_staffing *s,
                        struct cadre_error *error)
 {
@@ -107,6 +125,8 @@ static cadre_err check(const struct cadre_staffing *s,
         err = cadre_option_check(s->option,
                                  s->counts_ranks ? s->max_ranks : s->teams,
                                  RANKS_MAX, error);
+    if (err == CADRE_OK)
+        err = check_isolation(s, error);
     if (err == CADRE_OK && s->init_function != NULL)
         err = cadre_function_check_init(s->init_function, error);
     return err;
@@ -184,6 +204,9 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         .cwd = s.cwd,
         .spawn_timeout_s = s.spawn_timeout_s > 0 ? s.spawn_timeout_s : 60,
         .deadline_ns = cadre_ns_of(s.task_timeout_s),
+        .isolates = s.isolate,
+        .memory = s.memory_bytes,
+        .cpu_ms = (uint32_t)(s.cpu_s * 1e3) + (s.cpu_s > 0),
         .only_spawned =
             s.worker_program != NULL || s.cwd != NULL || s.is_fresh};
     struct cadre_engine *engine;

@@ -20,7 +20,10 @@ cadre_err cadre_pool_create(const struct cadre_pool_options *options,
                                  .worker_program = o->worker_program,
                                  .cwd = o->cwd,
                                  .spawn_timeout_s = o->spawn_timeout_s,
-                                 .task_timeout_s = o->task_timeout_s},
+                                 .task_timeout_s = o->task_timeout_s,
+                                 .isolate = o->isolate,
+                                 .memory_bytes = o->memory_bytes,
+                                 .cpu_s = o->cpu_s},
         (struct cadre_object **)pool);
 }
 

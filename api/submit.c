@@ -462,6 +462,26 @@ static int ranks_of(const struct cadre_farm *farm)
     return o != NULL && o->has_all_ranks ? o->ranks : 1;
 }
 
+cadre_err cadre_farm_check(const struct cadre_farm *farm,
+                           const struct cadre_function *fn,
+                           struct cadre_error *error)
+{
+    cadre_err err = cadre_function_check(fn, cadre_farm_has_store(farm), error);
+
+    if (err != CADRE_OK || !cadre_farm_options_of(farm)->isolates)
+        return err;
+    for (int i = 0; i < fn->proto->nparams; i++) {
+        const struct cadre_param *p = &fn->proto->params[i];
+
+        if (p->kind == CADRE_PARAM_COMM)
+            return cadre_error_set(error, CADRE_EINVAL,
+                                   "parameter `%s` of %s is a communicator, "
+                                   "and isolated tasks have none",
+                                   param_name(p), fn->proto->name);
+    }
+    return CADRE_OK;
+}
+
 /* What its options say of how it ends. */
 static cadre_err put_end(struct cadre_future *f,
                          const struct cadre_task_options *o,
@@ -476,6 +496,16 @@ static cadre_err put_end(struct cadre_future *f,
     return CADRE_OK;
 }
 
+static cadre_err check_ranks(const struct cadre_farm_options *farm,
+                             const struct cadre_task_options *o,
+                             struct cadre_error *error)
+{
+    if (!farm->isolates || o->ranks <= 1)
+        return CADRE_OK;
+    return cadre_error_set(error, CADRE_EINVAL,
+                           "ranks is %d: with isolate a task has 1", o->ranks);
+}
+
 /* A task of `farm`, or of none (then `o` is NULL). */
 static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
                         const struct cadre_task_options *o,
@@ -486,8 +516,11 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
     size_t slots, total;
     cadre_err err;
 
-    if ((err = cadre_function_check(call.function, has_store(farm), error)) !=
-            CADRE_OK ||
+    if ((err = farm != NULL ? cadre_farm_check(farm, call.function, error)
+                            : cadre_function_check(call.function, true,
+                                                   error)) != CADRE_OK ||
+        (farm != NULL && (err = check_ranks(cadre_farm_options_of(farm), o,
+                                            error)) != CADRE_OK) ||
         (err = cadre_values_bind(call.function, call.values, has_store(farm),
                                  by_param, error)) != CADRE_OK ||
         (err = measure(call.function->proto, by_param, &slots, &total,

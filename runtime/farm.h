@@ -84,6 +84,9 @@ struct cadre_farm_options {
     double spawn_timeout_s;
     uint64_t deadline_ns; /* a task may take this long where its job does not
                              say how long; 0: for ever */
+    bool isolates;        /* each task runs in a process of its own ... */
+    uint64_t memory;      /* ... with so many bytes more than its worker has, */
+    uint32_t cpu_ms;      /* and so much time on a core; 0: without limit */
     bool only_spawned; /* resident workers run the wrong program or directory */
     struct cadre_plan *plan; /* the place of each rank; taken, also where
                                 cadre_farm_create() fails; NULL: anywhere */

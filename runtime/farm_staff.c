@@ -156,6 +156,9 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
                                  .object = f->object,
                                  .size = (uint32_t)t->size,
                                  .has_all = f->options.has_all_ranks,
+                                 .isolates = f->options.isolates,
+                                 .cpu_ms = f->options.cpu_ms,
+                                 .memory = f->options.memory,
                                  .members = members};
     cadre_err err = members != NULL ? CADRE_OK : CADRE_ENOMEM;
     struct cadre_buffer place = {0};

@@ -171,9 +171,13 @@ struct cadre_msg_team {
     uint32_t team;   /* unique among one controller's teams, never 0 */
     uint32_t object; /* whose store it works with; never 0 */
     uint32_t rank;
-    uint32_t size;                /* 1 to CADRE_TEAM_MAX */
-    uint32_t has_all;             /* 1: every rank's outputs are wanted, 0: only
-                                     those of rank 0 */
+    uint32_t size;     /* 1 to CADRE_TEAM_MAX */
+    uint32_t has_all;  /* 1: every rank's outputs are wanted, 0: only
+                          those of rank 0 */
+    uint32_t isolates; /* 1: each task runs in a process of its own; only with
+                          size 1 */
+    uint32_t cpu_ms;   /* and may use so much; 0: without limit */
+    uint64_t memory;   /* bytes; likewise */
     const unsigned char *members; /* their numbers in the crew by rank, read
                                      with cadre_team_member(); lent */
     const unsigned char *place;   /* where to run: cadre_place_encode(); lent */

@@ -21,13 +21,16 @@ cadre_err cadre_team_encode(const struct cadre_msg_team *msg,
     size_t members_len = (size_t)msg->size * CADRE_TEAM_MEMBER, mark;
 
     if (begin(buffer, CADRE_FRAME_TEAM, generation,
-              28 + members_len + msg->place_len, &mark) != CADRE_OK)
+              44 + members_len + msg->place_len, &mark) != CADRE_OK)
         return CADRE_ENOMEM;
     put_u32(buffer, msg->team);
     put_u32(buffer, msg->object);
     put_u32(buffer, msg->rank);
     put_u32(buffer, msg->size);
     put_u32(buffer, msg->has_all);
+    put_u32(buffer, msg->isolates);
+    put_u32(buffer, msg->cpu_ms);
+    put_u64(buffer, msg->memory);
     put_u64(buffer, msg->place_len);
     put_bytes(buffer, msg->members, members_len);
     if (msg->place_len > 0)
@@ -48,6 +51,9 @@ cadre_err cadre_team_decode(const struct cadre_frame *frame,
     m.rank = get_u32(&r, "rank");
     m.size = get_u32(&r, "size");
     m.has_all = get_u32(&r, "has_all");
+    m.isolates = get_u32(&r, "isolates");
+    m.cpu_ms = get_u32(&r, "cpu_ms");
+    m.memory = get_u64(&r, "memory");
     place_len = get_u64(&r, "place_len");
     if (m.team == 0)
         complain(&r, "team", "is 0");
@@ -59,6 +65,8 @@ cadre_err cadre_team_decode(const struct cadre_frame *frame,
         complain(&r, "rank", "is not below the size");
     if (m.has_all > 1)
         complain(&r, "has_all", "is neither 0 nor 1");
+    if (m.isolates > 1 || (m.isolates == 1 && m.size > 1))
+        complain(&r, "isolates", "is neither 0 nor 1, or the team too large");
     m.members = get_bytes(&r, (uint64_t)m.size * CADRE_TEAM_MEMBER, "members");
     m.place = get_bytes(&r, place_len, "place");
     m.place_len = (size_t)place_len;

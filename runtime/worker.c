@@ -15,6 +15,7 @@
 #include "bell.h"
 #include "call.h"
 #include "function.h"
+#include "isolate.h"
 #include "log.h"
 #include "pack.h"
 #include "place_host.h"
@@ -45,6 +46,7 @@ enum {
     LOOKS = 3,       /* polls before sleeping */
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
     NEWS_MS = 50,     /* between two messages about a task's progress */
+    CANCEL_MS = 200,  /* for a task that runs apart to return when it is told */
     LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
@@ -104,7 +106,14 @@ struct worker {
     struct failed_row *failures;
     size_t nfailures, failures_max;
     struct cadre_crash crash;
-    struct known *running; /* the function of the running task */
+    struct known *running;         /* the function of the running task */
+    struct cadre_isolate *isolate; /* NULL: no task ran apart so far */
+    bool is_child;                 /* this process runs one task apart */
+    const void *outputs; /* of the task that has run apart; lent by `isolate`;
+                            NULL: they are in the rows */
+    size_t outputs_len;
+    uint64_t cancelled_ns; /* since when the task that runs apart is; 0: it is
+                              not */
     uint64_t sent;         /* tasks of the batch before this are reported */
     struct cadre_task task;
     cadre_task *task_pointer; /* what a `cadre_task *` parameter is given */
@@ -139,7 +148,7 @@ void cadre_worker_progress(cadre_task *task, double progress, const char *text)
                                  .text = text != NULL ? text : ""};
     uint64_t now = cadre_now_ns();
 
-    if (task != current_task || task->number == 0 ||
+    if (task != current_task || task->number == 0 || w->is_child ||
         (progress < 1 && now - task->told_ns < NEWS_MS * MS))
         return;
     task->told_ns = now;
@@ -273,7 +282,15 @@ static cadre_err flush_outputs(struct worker *w, struct known *k,
 
     if (t->rank > 0 && !t->has_all)
         buffer->len = len;
-    return err;
+    if (err != CADRE_OK || w->outputs == NULL)
+        return err;
+    buffer->len = len;
+    if (cadre_buffer_reserve(buffer, w->outputs_len) != CADRE_OK)
+        return CADRE_ENOMEM;
+    memcpy(buffer->data + len, w->outputs, w->outputs_len);
+    buffer->len = len + w->outputs_len;
+    w->outputs = NULL;
+    return CADRE_OK;
 }
 
 /* Send the rows that have ended since the last time: `count` of them from
@@ -359,18 +376,24 @@ static _Noreturn void say_last_word(struct worker *w, cadre_err err,
 }
 
 /* The lines of a backtrace that fit behind what happened. */
-static _Noreturn void die_of_crash(struct worker *w)
+static void tell_crash(const struct cadre_crash *crash,
+                       char text[CADRE_ERROR_TEXT_MAX])
 {
-    char text[CADRE_ERROR_TEXT_MAX];
-
-    fprintf(stderr, "cadre: task ended by %s\n%s", w->crash.what,
-            w->crash.backtrace);
-    snprintf(text, sizeof text, "%.100s; %.380s", w->crash.what,
-             w->crash.backtrace);
+    fprintf(stderr, "cadre: task ended by %s\n%s", crash->what,
+            crash->backtrace);
+    snprintf(text, CADRE_ERROR_TEXT_MAX, "%.100s; %.380s", crash->what,
+             crash->backtrace);
     for (char *c = text; *c != '\0'; c++) {
         if (*c == '\n')
             *c = c[1] != '\0' ? ',' : '\0';
     }
+}
+
+static _Noreturn void die_of_crash(struct worker *w)
+{
+    char text[CADRE_ERROR_TEXT_MAX];
+
+    tell_crash(&w->crash, text);
     say_last_word(w, CADRE_ECRASH, text, 1);
 }
 
@@ -385,6 +408,118 @@ static void on_exit_in_task(int status, void *arg)
     say_last_word(w, CADRE_EEXIT, text, status);
 }
 
+/* --- a task in a process of its own -----------------------------------------
+ *
+ *     fork:  invoke, store, flush  --> the outputs of the row, as they are sent
+ *            or it has failed      --> its number and its words
+ *
+ * What it puts into a store stays in that process.
+ */
+
+enum { CHILD_DONE, CHILD_FAILED, CHILD_NO_MEMORY };
+
+static int run_apart(void *arg, struct cadre_isolate_out *out)
+{
+    struct worker *w = arg;
+    struct cadre_task *t = &w->task;
+    struct cadre_buffer outputs = {0};
+
+    w->is_child = true;
+    call_function(w->running);
+    if (t->has_failed)
+        return cadre_isolate_put(out, &t->kind, sizeof t->kind) == CADRE_OK &&
+                       cadre_isolate_put(out, t->text, strlen(t->text) + 1) ==
+                           CADRE_OK
+                   ? CHILD_FAILED
+                   : CHILD_NO_MEMORY;
+    if (cadre_rows_store(w->running->rows, false) != CADRE_OK ||
+        cadre_rows_flush(w->running->rows, &outputs) != CADRE_OK ||
+        cadre_isolate_put(out, outputs.data, outputs.len) != CADRE_OK)
+        return CHILD_NO_MEMORY;
+    return CHILD_DONE;
+}
+
+/* One that is cancelled has a while to return by itself. */
+static bool is_to_end(void *arg)
+{
+    struct worker *w = arg;
+
+    if (!cadre_worker_is_cancelled(&w->task))
+        return false;
+    if (w->cancelled_ns == 0)
+        w->cancelled_ns = cadre_now_ns();
+    return cadre_now_ns() - w->cancelled_ns > CANCEL_MS * MS;
+}
+
+static cadre_err run_isolated(struct worker *w,
+                              struct cadre_isolate_result *result,
+                              struct cadre_error *error)
+{
+    struct cadre_isolate_limits limits = {.memory = w->task.team->memory,
+                                          .cpu_ms = w->task.team->cpu_ms,
+                                          .is_cancelled = is_to_end,
+                                          .cancel_arg = w};
+    cadre_err err = CADRE_OK;
+
+    w->cancelled_ns = 0;
+    if (w->isolate == NULL)
+        err = cadre_isolate_create(&w->isolate, error);
+    return err == CADRE_OK ? cadre_isolate_run(w->isolate, run_apart, w,
+                                               &limits, result, error)
+                           : err;
+}
+
+/* How the call ended, where it did not end well. */
+static cadre_err read_end(const struct cadre_isolate_result *r, int *kind,
+                          char text[CADRE_ERROR_TEXT_MAX])
+{
+    snprintf(text, CADRE_ERROR_TEXT_MAX, "%s", r->text);
+    switch (r->end) {
+    case CADRE_ISOLATE_DONE:
+        return CADRE_OK;
+    case CADRE_ISOLATE_FAILED:
+        if (r->value != CHILD_FAILED || r->len <= sizeof *kind)
+            break;
+        memcpy(kind, r->bytes, sizeof *kind);
+        snprintf(text, CADRE_ERROR_TEXT_MAX, "%s",
+                 (const char *)r->bytes + sizeof *kind);
+        return CADRE_ETASK;
+    case CADRE_ISOLATE_EXITED:
+        return CADRE_EEXIT;
+    case CADRE_ISOLATE_SIGNAL:
+        if (r->has_crash)
+            tell_crash(&r->crash, text);
+        return CADRE_ECRASH;
+    case CADRE_ISOLATE_MEMORY:
+        return CADRE_ECRASH;
+    case CADRE_ISOLATE_CPU:
+    case CADRE_ISOLATE_DEADLINE:
+        return CADRE_ETIMEOUT;
+    case CADRE_ISOLATE_CANCELLED:
+        return CADRE_ECANCELLED;
+    }
+    snprintf(text, CADRE_ERROR_TEXT_MAX, "out of memory for the result");
+    return CADRE_ENOMEM;
+}
+
+/* Call the function in another process, and keep what it sends. */
+static cadre_err call_apart(struct worker *w, uint64_t row, bool *has_failed)
+{
+    struct cadre_isolate_result result;
+    struct cadre_error error = {""};
+    int kind = 0;
+    cadre_err err = run_isolated(w, &result, &error);
+
+    if (err == CADRE_OK)
+        err = read_end(&result, &kind, error.text);
+    *has_failed = true; /* nothing is in the rows */
+    if (err != CADRE_OK)
+        return note_failure(w, row, err, kind, error.text);
+    w->outputs = result.bytes;
+    w->outputs_len = result.len;
+    return CADRE_OK;
+}
+
 /* --- rows -------------------------------------------------------------------
  */
 
@@ -395,6 +530,8 @@ static cadre_err call_row(struct worker *w, struct known *k, uint64_t row,
     w->task.has_failed = false;
     w->task.row = row;
     w->running = k;
+    if (w->task.team->isolates)
+        return call_apart(w, row, has_failed);
     if (!cadre_trap_run(call_function, k, &w->crash))
         die_of_crash(w);
     *has_failed = w->task.has_failed;
@@ -484,7 +621,8 @@ static cadre_err run_rows(struct worker *w, struct known *k,
     w->sent = sent;
     while (err == CADRE_OK && cadre_rows_next(k->rows)) {
         err = run_row(w, k, row++);
-        if (err == CADRE_OK && is_time_to_send(&pace) &&
+        if (err == CADRE_OK &&
+            (is_time_to_send(&pace) || w->task.team->isolates) &&
             row < msg->first + msg->count) {
             err = send_results(w, k, msg->job, sent,
                                pace.looked_ns - pace.start_ns);
@@ -967,6 +1105,7 @@ static void fini(struct worker *w)
     free(w->functions);
     forget_failures(w);
     free(w->failures);
+    cadre_isolate_destroy(w->isolate);
     cadre_channel_destroy(w->channel, LINGER_MS);
     cadre_bells_destroy(w->bells);
     cadre_workteams_fini(&w->teams);

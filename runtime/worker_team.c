@@ -175,6 +175,9 @@ cadre_err cadre_workteam_form(struct cadre_workteams *teams,
                                  .rank = (int)msg->rank,
                                  .size = (int)msg->size,
                                  .has_all = msg->has_all != 0,
+                                 .isolates = msg->isolates != 0,
+                                 .cpu_ms = msg->cpu_ms,
+                                 .memory = msg->memory,
                                  .comm = teams->self};
     if (t->size > 1) {
         t->comm = MPI_COMM_NULL;

@@ -24,7 +24,10 @@ struct cadre_workteam {
     uint32_t number;
     struct cadre_workstore *store; /* of its object */
     int rank, size;
-    bool has_all; /* every rank's outputs are wanted */
+    bool has_all;    /* every rank's outputs are wanted */
+    bool isolates;   /* each task runs in a process of its own, */
+    uint32_t cpu_ms; /* with these limits; 0: none */
+    uint64_t memory;
     MPI_Comm comm;
     cadre_err err;            /* its tasks cannot run ... */
     struct cadre_error error; /* ... and why */

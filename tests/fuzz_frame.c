@@ -108,6 +108,7 @@ static cadre_err decode(const struct cadre_frame *frame,
             for (uint32_t i = 0; i < team.size; i++)
                 touched += cadre_team_member(&team, i);
             touch_bytes(team.place, team.place_len);
+            touched += team.isolates + team.cpu_ms + team.memory;
         }
         break;
     case CADRE_FRAME_INIT:

@@ -118,6 +118,8 @@ static cadre_err encode_team(struct cadre_buffer *buffer)
                                  .rank = 1,
                                  .size = 3,
                                  .has_all = 1,
+                                 .cpu_ms = 1500,
+                                 .memory = UINT64_C(3) << 40,
                                  .members = members,
                                  .place = (const unsigned char *)"cores 0-3",
                                  .place_len = 9};
@@ -316,10 +318,36 @@ static void team_comes_back_with_its_members(void)
     CU_ASSERT_EQUAL(msg.rank, 1);
     CU_ASSERT_EQUAL_FATAL(msg.size, 3);
     CU_ASSERT_EQUAL(msg.has_all, 1);
+    CU_ASSERT_EQUAL(msg.isolates, 0);
+    CU_ASSERT_EQUAL(msg.cpu_ms, 1500);
+    CU_ASSERT_EQUAL(msg.memory, UINT64_C(3) << 40);
     CU_ASSERT_EQUAL(cadre_team_member(&msg, 0), 10);
     CU_ASSERT_EQUAL(cadre_team_member(&msg, 2), 12);
     CU_ASSERT_EQUAL_FATAL(msg.place_len, 9);
     CU_ASSERT_EQUAL(memcmp(msg.place, "cores 0-3", 9), 0);
+    cadre_buffer_fini(&buffer);
+}
+
+static void only_teams_of_one_run_tasks_apart(void)
+{
+    unsigned char members[8] = {0};
+    struct cadre_msg_team msg = {
+        .team = 3, .object = 2, .size = 1, .isolates = 1, .members = members};
+    struct cadre_buffer buffer = {0};
+    struct cadre_error error;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(cadre_team_encode(&msg, 9, &buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL(cadre_team_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.isolates, 1);
+    buffer.len = 0;
+    msg.size = 2;
+    msg.members = members;
+    CU_ASSERT_EQUAL_FATAL(cadre_team_encode(&msg, 9, &buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL(cadre_team_decode(&frame, &msg, &error), CADRE_EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "isolates"));
     cadre_buffer_fini(&buffer);
 }
 
@@ -755,6 +783,7 @@ int main(void)
         CHECK(refuse_comes_back),
         CHECK(function_comes_back),
         CHECK(team_comes_back_with_its_members),
+        CHECK(only_teams_of_one_run_tasks_apart),
         CHECK(ready_init_ends_and_news_come_back),
         CHECK(batch_comes_back_with_its_arguments),
         CHECK(results_come_back_with_failures_and_outputs),

@@ -67,7 +67,16 @@ enum cadre_placement {
      * not return when cadre_task_is_cancelled() says so its worker is         \
      * replaced. Tasks are then sent one by one, which costs where they are    \
      * short. */                                                               \
-    double task_timeout_s
+    double task_timeout_s;                                                     \
+    /* Each task runs in a process of its own, forked from the worker:         \
+     * whatever it does, also exit(), a crash or a leak, ends with it. Costs                  \
+     * some 0.2 ms for each. Not for teams of several ranks nor functions with                   \
+     * an MPI_Comm; what the function puts into a store and                                       \
+     * cadre_task_progress() are lost. */                                      \
+    bool isolate;                                                              \
+    uint64_t memory_bytes; /* with `isolate`: it may use so much more than the \
+                              worker does; default: without limit */           \
+    double cpu_s           /* and so much time on a core, to the millisecond */
 
 /* `object`, one of the kinds above, as what it has in common with the others;
  * anything else does not compile. */
