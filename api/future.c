@@ -230,7 +230,7 @@ static void on_done(struct cadre_job *job)
                                            : CADRE_FUTURE_FAILED;
     if (f->more != NULL)
         cadre_needs_drop(f);
-    if (state == CADRE_FUTURE_FAILED)
+    if (state == CADRE_FUTURE_FAILED && f->farm != NULL)
         cadre_future_unseen(f->farm, f);
     f->state = (uint8_t)state;
     if (f->more != NULL)
