@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """docs.py ROOT COMPILER... - the documentation fits the headers.
 
-Every public header has a page in docs/man, which names all functions and macros
-that the header declares; every example and every piece of C in README.md and
+Every public header has a page in docs/man, which names all functions, macros and
+options that the header declares; every example and every piece of C in README.md and
 docs compiles; and what a page refers to is there.
 """
 
@@ -39,6 +39,18 @@ def declared(header):
     }
 
 
+def options(header):
+    """What may be set: fields of the structs that users fill in."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    structs = re.findall(
+        r"^struct cadre_(?:\w+_options|map) \{(.*?)^\}", text, re.M | re.S
+    ) + re.findall(
+        r"^#define CADRE_COMMON_OPTIONS(.*?[^\\])\n", text, re.M | re.S
+    )
+    fields = [f.strip("\\ \n") for s in structs for f in s.split(";")]
+    return {re.findall(r"\w+", f)[-1] for f in fields if f} - {"CADRE_COMMON_OPTIONS"}
+
+
 def every_header_has_a_page():
     return [
         f"{h.name}: there is no {page_of(h).name}"
@@ -52,7 +64,7 @@ def every_page_names_all_that_its_header_declares():
         f"{page_of(h).name} does not name {name}"
         for h in documented(HEADERS)
         if page_of(h).exists()
-        for name in sorted(declared(h))
+        for name in sorted(declared(h) | options(h))
         if not re.search(rf"\b{name}\b", page_of(h).read_text())
     ]
 
