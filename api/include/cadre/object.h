@@ -69,9 +69,9 @@ enum cadre_placement {
      * short. */                                                               \
     double task_timeout_s;                                                     \
     /* Each task runs in a process of its own, forked from the worker:         \
-     * whatever it does, also exit(), a crash or a leak, ends with it. Costs                  \
-     * some 0.2 ms for each. Not for teams of several ranks nor functions with                   \
-     * an MPI_Comm; what the function puts into a store and                                       \
+     * whatever it does, also exit(), a crash or a leak, ends with it. Costs   \
+     * some 0.2 ms for each. Not for teams of several ranks nor functions with \
+     * an MPI_Comm; what the function puts into a store and                    \
      * cadre_task_progress() are lost. */                                      \
     bool isolate;                                                              \
     uint64_t memory_bytes; /* with `isolate`: it may use so much more than the \

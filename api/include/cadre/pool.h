@@ -38,8 +38,8 @@ struct cadre_pool_options {
 CADRE_API cadre_err cadre_pool_create(const struct cadre_pool_options *options,
                                       struct cadre_pool **pool);
 
-/* Finish what was submitted, then let the workers go. NULL is allowed. A failure
- * of a single task that nobody has looked at is logged. */
+/* Finish what was submitted, then let the workers go. NULL is allowed. A
+ * failure of a single task that nobody has looked at is logged. */
 CADRE_API void cadre_pool_destroy(struct cadre_pool *pool);
 
 /* Workers that live. */

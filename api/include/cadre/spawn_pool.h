@@ -34,8 +34,8 @@ CADRE_API cadre_err
 cadre_spawn_pool_create(const struct cadre_spawn_pool_options *options,
                         struct cadre_spawn_pool **pool);
 
-/* Finish what was submitted, then let the workers go. NULL is allowed. A failure
- * of a single task that nobody has looked at is logged. */
+/* Finish what was submitted, then let the workers go. NULL is allowed. A
+ * failure of a single task that nobody has looked at is logged. */
 CADRE_API void cadre_spawn_pool_destroy(struct cadre_spawn_pool *pool);
 
 /* As cadre_pool_map(), cadre_pool_starmap() and cadre_pool_run(). */
