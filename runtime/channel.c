@@ -7,6 +7,7 @@
 #include "channel.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -380,6 +381,21 @@ bool cadre_channel_receive(struct cadre_channel *channel,
                                       .data = channel->incoming.data,
                                       .len = channel->receiving_len};
     return true;
+}
+
+bool cadre_channel_settle(struct cadre_channel *channel, double limit_ms)
+{
+    double deadline;
+
+    if (channel->sending == NULL)
+        return true;
+    deadline = now_ms() + limit_ms;
+    complete_sends(channel);
+    while (channel->sending != NULL && now_ms() < deadline) {
+        sched_yield(); /* perhaps to the one who is to take it */
+        complete_sends(channel);
+    }
+    return channel->sending == NULL;
 }
 
 bool cadre_channel_is_busy(const struct cadre_channel *channel)

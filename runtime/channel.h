@@ -77,6 +77,10 @@ void cadre_channel_drop_peer(struct cadre_channel *channel, int peer);
  * for it), each once; -1: none. What was agreed with it holds no more. */
 int cadre_channel_take_broken(struct cadre_channel *channel);
 
+/* Wait up to `limit_ms` until what was sent has left this process, so that it
+ * arrives even if the process dies. True: it has. */
+bool cadre_channel_settle(struct cadre_channel *channel, double limit_ms);
+
 /* Is a message on its way out or in? Then progress must go on. */
 bool cadre_channel_is_busy(const struct cadre_channel *channel);
 

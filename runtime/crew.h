@@ -30,6 +30,7 @@ struct cadre_worker {
     bool is_welcome;              /* WELCOME has come */
     bool is_lost;                 /* it has ended, or speaks nonsense */
     bool has_bell;                /* it can be woken */
+    uint64_t ended_ns;            /* when its process was found to have ended */
     int watch;                    /* cadre_process_watch(); -1: not near */
     uint32_t bell;
     uint32_t batches; /* that it was sent */
@@ -47,6 +48,7 @@ struct cadre_crew {
     uint32_t generation;
     bool is_resident; /* carved: goes back to the others when let go */
     bool is_unused;   /* to be dismissed */
+    uint64_t gone_ns; /* when it was dismissed */
     int nworkers;
     struct cadre_worker *workers;
     cadre_err refused; /* a worker cannot work with this controller ... */

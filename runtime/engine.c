@@ -22,6 +22,8 @@ enum {
     LONG_NAP_US = 500,   /* likewise, where results are not due yet */
     POLL_MS = 2,         /* between polls where there is no bell */
     CHECK_MS = 100,      /* between looks for dead workers */
+    BURY_MS = 1000,      /* from a crew's end to that of its communicator */
+    LAST_WORDS_MS = 20,  /* for what a dead one has sent to arrive */
     EXPECTED_US = 300,   /* results further away than this: sleep at once */
     IDLE_CHECK_MS = 1000 /* of the background thread when nothing runs */
 };
@@ -86,7 +88,8 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
     /* MPI gives a new communicator the context of one that was freed, and what
      * workers of that one sent last, such as those that were ended, turns up
      * here. */
-    if ((int32_t)(frame->generation - crew->generation) < 0)
+    if (frame->generation > 0 &&
+        (int32_t)(frame->generation - crew->generation) < 0)
         return CADRE_OK;
     if (frame->generation != crew->generation)
         return cadre_error_set(error, CADRE_EPROTO,
@@ -211,19 +214,54 @@ void cadre_engine_run_later(struct cadre_engine *engine)
     }
 }
 
+/* Free the crews that were dismissed before `until_ns`. MPI gives the number of
+ * a communicator that was freed to the next one, and with it what its dead
+ * processes had sent and what arrives only then: half of a message, for
+ * example, on which a channel waits for ever. So all of it is to arrive before.
+ */
+static void bury(struct cadre_engine *e, uint64_t until_ns)
+{
+    struct cadre_crew **at = &e->gone, *crew;
+
+    while (*at != NULL && (*at)->gone_ns > until_ns)
+        at = &(*at)->next;
+    while ((crew = *at) != NULL) {
+        *at = crew->next;
+        cadre_crew_destroy(crew, 0);
+    }
+}
+
+/* Its process has ended, but what it sent before may still be on the way. */
+static bool has_last_words(struct cadre_engine *e, struct cadre_worker *w)
+{
+    uint64_t now = cadre_now_ns();
+
+    if (w->ended_ns == 0)
+        w->ended_ns = now;
+    if (now - w->ended_ns >= LAST_WORDS_MS * MS)
+        return false;
+    cadre_engine_check_by(e, w->ended_ns + LAST_WORDS_MS * MS);
+    return true;
+}
+
 /* Workers that ended without a word. */
 static void check_workers(struct cadre_engine *e)
 {
-    e->next_check_ns = cadre_now_ns() + CHECK_MS * MS;
+    uint64_t now = cadre_now_ns();
+
+    if (e->gone != NULL && now > BURY_MS * MS)
+        bury(e, now - BURY_MS * MS);
+    e->next_check_ns = now + CHECK_MS * MS;
+    e->due_ns = UINT64_MAX;
     for (struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
         for (int i = 0; i < c->nworkers; i++) {
             struct cadre_worker *w = &c->workers[i];
 
-            if (!w->is_lost && cadre_process_has_ended(w->watch, 0))
+            if (!w->is_lost && cadre_process_has_ended(w->watch, 0) &&
+                !has_last_words(e, w))
                 cadre_engine_lose(e, c, w);
         }
     }
-    e->due_ns = UINT64_MAX;
     e->on_check(e, cadre_now_ns());
 }
 
@@ -673,7 +711,10 @@ void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew)
     *at = crew->next;
     cadre_crew_say_bye(crew);
     give_bells_back(engine, crew);
-    cadre_crew_destroy(crew, LINGER_MS);
+    cadre_channel_settle(crew->channel, LINGER_MS);
+    crew->gone_ns = cadre_now_ns();
+    crew->next = engine->gone;
+    engine->gone = crew;
     look_for_bells(engine);
 }
 
@@ -755,6 +796,7 @@ void cadre_engine_destroy(struct cadre_engine *engine)
         pthread_join(engine->background, NULL);
     }
     assert(engine->crews == NULL && engine->scheds == NULL);
+    bury(engine, UINT64_MAX);
     cadre_ledger_destroy(engine->ledger);
     cadre_bells_destroy(engine->bells);
     pthread_cond_destroy(&engine->quiet);

@@ -70,7 +70,8 @@ struct cadre_engine {
     bool has_free_residents;     /* some may have become free */
     bool has_unused;             /* a crew is to be dismissed */
     struct cadre_crew *crews;
-    bool all_have_bells; /* every worker can wake us */
+    struct cadre_crew *gone; /* dismissed a while ago, the last one first */
+    bool all_have_bells;     /* every worker can wake us */
     cadre_check_fn on_check;
 
     struct cadre_sched_list *scheds; /* of the farms; see engine.c */

@@ -47,6 +47,7 @@ enum {
     BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
     NEWS_MS = 50,     /* between two messages about a task's progress */
     CANCEL_MS = 200,  /* for a task that runs apart to return when it is told */
+    SETTLE_MS = 100,  /* for results to leave before the next task begins */
     LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
     GRACE_MS = 3000   /* to end by itself when the controller has ended */
 };
@@ -408,6 +409,21 @@ static void on_exit_in_task(int status, void *arg)
     say_last_word(w, CADRE_EEXIT, text, status);
 }
 
+/* MPI's own would end the other workers that were started with this one, which
+ * have nothing to do with the task, and has been seen to take mpirun along. */
+int MPI_Abort(MPI_Comm comm, int status)
+{
+    struct cadre_task *t = current_task;
+    char text[64];
+
+    if (t == NULL)
+        return PMPI_Abort(comm, status);
+    if (t->worker->is_child || t->number == 0)
+        _exit(status != 0 ? status : 1);
+    snprintf(text, sizeof text, "the task called MPI_Abort(%d)", status);
+    say_last_word(t->worker, CADRE_EEXIT, text, 1);
+}
+
 /* --- a task in a process of its own -----------------------------------------
  *
  *     fork:  invoke, store, flush  --> the outputs of the row, as they are sent
@@ -737,6 +753,8 @@ static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
         (w->task.team = cadre_workteam_find(&w->teams, msg.team)) == NULL)
         return cadre_error_set(error, CADRE_EPROTO, "a batch of an unknown %s",
                                k == NULL ? "function" : "team");
+    /* The next task may take this process along, but not what has ended. */
+    cadre_channel_settle(w->channel, SETTLE_MS);
     w->batches++;
     w->task.job = msg.job;
     w->task.attempt = msg.attempt;

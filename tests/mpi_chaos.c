@@ -1,0 +1,429 @@
+/* mpi_chaos.c - workers die at random, in every way and at every moment; with
+ * real workers, however the program was started.
+ *
+ * What dies when is drawn from a seed (CADRE_CHAOS_SEED), so that a run can be
+ * repeated; when the system lets a worker die relative to all else is not. Each
+ * task's outcome is known from the seed alone:
+ *
+ *     its fate is its own          it fails in just that way
+ *     its worker is killed by      it is tried again until it succeeds
+ *     somebody else
+ */
+#include "check.h"
+
+#include <cadre.h>
+#include <cadre/mpi.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum fate { LIVES, EXITS, LEAVES, IS_KILLED, CRASHES, ABORTS, FATES };
+
+static uint64_t seed = 1;
+
+/* --- random numbers (splitmix64) --------------------------------------------
+ */
+
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+/* 0 to n - 1, the same for the same `what` and `which` of one seed. */
+static unsigned draw(unsigned what, unsigned which, unsigned n)
+{
+    return (unsigned)(mix(mix(seed ^ mix(what)) + which) % n);
+}
+
+/* --- tasks ------------------------------------------------------------------
+ */
+
+static volatile int *volatile nowhere;
+
+static void meet(int fate)
+{
+    switch (fate) {
+    case EXITS:
+        exit(3);
+    case LEAVES:
+        _exit(0);
+    case IS_KILLED:
+        raise(SIGKILL);
+        break;
+    case CRASHES:
+        *nowhere = 1;
+        break;
+    case ABORTS:
+        abort();
+    default:
+        break;
+    }
+}
+
+/* `n` numbers that only `key` determines. */
+CADRE_TASK(uint64_t, work,
+           (uint64_t key, int us, int fate, int n, CADRE_OUT uint64_t out[n]))
+{
+    uint64_t sum = 0;
+
+    usleep((useconds_t)us);
+    for (int i = 0; i < n; i++) {
+        if (i == n / 2)
+            meet(fate);
+        sum += out[i] = mix(key + (uint64_t)i);
+    }
+    return sum;
+}
+
+static void *kill_later(void *arg)
+{
+    usleep((useconds_t)(uintptr_t)arg);
+    raise(SIGKILL);
+    return NULL;
+}
+
+/* Its process dies `after_us` from now: in this task, in the next one, while it
+ * sends, idle, or while it leaves. */
+CADRE_TASK(int, doom, (int after_us))
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, kill_later,
+                       (void *)(uintptr_t)(unsigned)after_us) == 0)
+        pthread_detach(thread);
+    return after_us;
+}
+
+/* One rank of a team dies, before the others meet or while they wait. */
+CADRE_TASK(int, meet_others, (int fate, int who, MPI_Comm comm))
+{
+    int rank, sum;
+
+    MPI_Comm_rank(comm, &rank);
+    if (rank == who)
+        meet(fate);
+    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, comm);
+    return sum;
+}
+
+CADRE_TASK(int, abort_mpi, (int status))
+{
+    MPI_Abort(MPI_COMM_WORLD, status);
+    return status;
+}
+
+/* --- workers that die while they start --------------------------------------
+ */
+
+/* How often has the init function been run in this folder, this time too? */
+static int count_start(void)
+{
+    int fd = open("starts", O_WRONLY | O_CREAT | O_APPEND, 0600), n;
+
+    if (fd < 0 || write(fd, "x", 1) != 1)
+        return -1;
+    n = (int)lseek(fd, 0, SEEK_END);
+    close(fd);
+    return n;
+}
+
+CADRE_INIT(dies_twice, (struct cadre_store * store))
+{
+    cadre_store_put(store, "ready", 1L);
+    if (count_start() <= 2)
+        _exit(1);
+}
+
+CADRE_INIT(dies_always, (struct cadre_store * store))
+{
+    (void)store;
+    raise(SIGKILL);
+}
+
+CADRE_INIT(crashes, (struct cadre_store * store))
+{
+    (void)store;
+    *nowhere = 1;
+}
+
+/* --- helpers ----------------------------------------------------------------
+ */
+
+static void has_err(cadre_err got, cadre_err want, const char *call,
+                    unsigned line)
+{
+    if (got != want)
+        fprintf(stderr, "seed %" PRIu64 ", line %u: '%s', not '%s': %s\n", seed,
+                line, cadre_strerror(got), cadre_strerror(want),
+                cadre_error_text());
+    CU_assertImplementation(got == want, line, call, __FILE__, "", CU_FALSE);
+}
+
+#define CHECK_OK(call) has_err((call), CADRE_OK, #call, __LINE__)
+#define CHECK_ERR(err, call) has_err((call), (err), #call, __LINE__)
+
+static struct cadre_pool *pool_of(int workers)
+{
+    struct cadre_pool *pool;
+
+    CADRE_CHECK(
+        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
+                                                       .oversubscribe = true},
+                          &pool));
+    return pool;
+}
+
+/* It ends within `s`, as it should. */
+static void ends(struct cadre_future *f, cadre_err want)
+{
+    CHECK_OK(cadre_future_wait(f, 60000));
+    CHECK_ERR(want, cadre_future_error(f, NULL));
+    cadre_future_free(f);
+}
+
+static const struct cadre_task_options again = {.retries = 100,
+                                                .retry_on = CADRE_RETRY_LOST};
+
+static int length_of(unsigned i)
+{
+    static const int lengths[] = {1, 10, 100, 3000, 20000};
+
+    return lengths[draw(1, i, 5)];
+}
+
+static struct cadre_future *submit_work(struct cadre_pool *pool, unsigned i,
+                                        int fate,
+                                        const struct cadre_task_options *how)
+{
+    return cadre_submit_with(pool, how, CADRE_FN(work), mix(seed + i),
+                             (int)draw(2, i, 2000), fate, length_of(i));
+}
+
+static void check_work(struct cadre_future *f, unsigned i, int fate)
+{
+    static const cadre_err wanted[] = {CADRE_OK,    CADRE_EEXIT,  CADRE_ELOST,
+                                       CADRE_ELOST, CADRE_ECRASH, CADRE_ECRASH};
+    static uint64_t out[20000];
+    uint64_t got, sum = 0;
+    bool is_same = true;
+
+    CHECK_OK(cadre_future_wait(f, 60000));
+    CHECK_ERR(wanted[fate],
+              cadre_future_result_within(f, 0, CADRE_INTO(&got, out)));
+    for (int k = 0; fate == LIVES && k < length_of(i); k++) {
+        uint64_t x = mix(mix(seed + i) + (uint64_t)k);
+
+        is_same &= out[k] == x;
+        sum += x;
+    }
+    CU_ASSERT(is_same);
+    CU_ASSERT(fate != LIVES || got == sum);
+    cadre_future_free(f);
+}
+
+/* --- the tests --------------------------------------------------------------
+ */
+
+/* About 3 of 100 tasks end their worker. */
+static void of_a_thousand_tasks_those_that_kill_their_worker_fail(void)
+{
+    enum { COUNT = 1000 };
+    static struct cadre_future *f[COUNT];
+    struct cadre_pool *pool = pool_of(4);
+    int fates[COUNT];
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        fates[i] = draw(3, i, 33) == 0 ? 1 + (int)draw(4, i, FATES - 1) : LIVES;
+        f[i] = submit_work(pool, i, fates[i],
+                           fates[i] == LIVES && draw(5, i, 2) == 0 ? &again
+                                                                   : NULL);
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        check_work(f[i], i, fates[i]);
+    cadre_pool_destroy(pool);
+}
+
+/* Processes that die at any moment, with tasks that are tried again. */
+static void who_is_tried_again_outlives_all_deaths(void)
+{
+    enum { COUNT = 600 };
+    static struct cadre_future *f[COUNT];
+    struct cadre_pool *pool = pool_of(3);
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (draw(6, i, 40) == 0)
+            cadre_future_free(
+                cadre_submit(pool, CADRE_FN(doom), (int)draw(7, i, 30000)));
+        f[i] = submit_work(pool, i, LIVES, &again);
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        check_work(f[i], i, LIVES);
+    cadre_pool_destroy(pool);
+}
+
+static void a_team_dies_with_its_rank(void)
+{
+    enum { COUNT = 60 };
+    struct cadre_hpc_executor *e;
+    struct cadre_future *f[COUNT];
+    bool dies[COUNT];
+
+    CADRE_CHECK(cadre_hpc_executor_create(
+        &(struct cadre_hpc_executor_options){
+            .max_workers = 2, .cores_per_worker = 2, .oversubscribe = true},
+        &e));
+    for (unsigned i = 0; i < COUNT; i++) {
+        dies[i] = draw(8, i, 12) == 0;
+        f[i] = cadre_submit(e, CADRE_FN(meet_others),
+                            dies[i] ? 1 + (int)draw(9, i, FATES - 1) : LIVES,
+                            (int)draw(10, i, 2));
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        int sums[2] = {0, 0};
+        cadre_err err;
+
+        CHECK_OK(cadre_future_wait(f[i], 60000));
+        err = cadre_future_result_within(f[i], 0, CADRE_INTO(sums));
+        if (dies[i])
+            CU_ASSERT(err == CADRE_EEXIT || err == CADRE_ELOST ||
+                      err == CADRE_ECRASH)
+        else
+            has_err(err, CADRE_OK, "a team that lives", __LINE__);
+        CU_ASSERT(dies[i] || (sums[0] == 1 && sums[1] == 1));
+        cadre_future_free(f[i]);
+    }
+    cadre_hpc_executor_destroy(e);
+}
+
+static void mpi_abort_ends_no_more_than_its_task(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+
+    for (int i = 0; i < 2; i++) {
+        ends(cadre_submit(pool, CADRE_FN(abort_mpi), i), CADRE_EEXIT);
+        check_work(submit_work(pool, (unsigned)i, LIVES, &again), (unsigned)i,
+                   LIVES);
+    }
+    cadre_pool_destroy(pool);
+}
+
+static struct cadre_pool_executor *executor_with(struct cadre_function *init,
+                                                 int workers, const char *cwd)
+{
+    struct cadre_pool_executor *e = NULL;
+
+    CADRE_CHECK(cadre_pool_executor_create(
+        &(struct cadre_pool_executor_options){.max_workers = workers,
+                                              .init_function = init,
+                                              .oversubscribe = true,
+                                              .cwd = cwd},
+        &e));
+    return e;
+}
+
+CADRE_TASK(long, get_ready, (long ready))
+{
+    return ready;
+}
+
+static void workers_may_die_while_they_start(void)
+{
+    struct cadre_pool_executor *e;
+    struct cadre_future *f;
+    char folder[] = "/tmp/mpi_chaos.XXXXXX", path[64];
+    long x = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/starts", folder);
+    e = executor_with(CADRE_FN(dies_twice), 1, folder);
+    f = cadre_submit(e, CADRE_FN(get_ready));
+    CHECK_OK(cadre_future_wait(f, 60000));
+    CHECK_OK(cadre_future_result_within(f, 0, CADRE_INTO(&x)));
+    CU_ASSERT_EQUAL(x, 1);
+    cadre_future_free(f);
+    cadre_pool_executor_destroy(e);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void if_none_ever_starts_tasks_fail(void)
+{
+    struct cadre_pool_executor *e =
+        executor_with(CADRE_FN(dies_always), 2, ".");
+    struct cadre_future *f[3];
+
+    for (int i = 0; i < 3; i++)
+        f[i] = cadre_submit(e, CADRE_FN(doom), 0);
+    for (int i = 0; i < 3; i++)
+        ends(f[i], CADRE_ELOST);
+    ends(cadre_submit(e, CADRE_FN(doom), 0), CADRE_ELOST);
+    cadre_pool_executor_destroy(e);
+}
+
+static void a_crash_in_the_init_function_is_named(void)
+{
+    struct cadre_pool_executor *e = executor_with(CADRE_FN(crashes), 2, ".");
+    struct cadre_future *f = cadre_submit(e, CADRE_FN(get_ready));
+
+    CHECK_OK(cadre_future_wait(f, 60000));
+    CHECK_ERR(CADRE_ECRASH, cadre_future_result(f, CADRE_NOTHING));
+    CU_ASSERT_PTR_NOT_NULL(strstr(cadre_error_text(), "init function"));
+    cadre_future_free(f);
+    cadre_pool_executor_destroy(e);
+}
+
+/* New workers are coming, or about to die. */
+static void a_pool_may_be_destroyed_while_workers_die(void)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        struct cadre_pool *pool = pool_of(2);
+        struct cadre_future *f[4];
+
+        for (unsigned k = 0; k < 4; k++)
+            f[k] = k < 2 ? cadre_submit_with(pool, &again, CADRE_FN(doom),
+                                             (int)draw(11, 4 * i + k, 20000))
+                         : submit_work(pool, 4 * i + k, LIVES, &again);
+        if (draw(12, i, 2) == 0)
+            CHECK_OK(cadre_future_wait(f[0], 60000));
+        usleep(draw(13, i, 30000));
+        cadre_pool_destroy(pool);
+        for (unsigned k = 0; k < 4; k++) {
+            if (k < 2)
+                ends(f[k], CADRE_OK);
+            else
+                check_work(f[k], 4 * i + k, LIVES);
+        }
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK(of_a_thousand_tasks_those_that_kill_their_worker_fail),
+    CHECK(who_is_tried_again_outlives_all_deaths),
+    CHECK(a_team_dies_with_its_rank),
+    CHECK(mpi_abort_ends_no_more_than_its_task),
+    CHECK(workers_may_die_while_they_start),
+    CHECK(if_none_ever_starts_tasks_fail),
+    CHECK(a_crash_in_the_init_function_is_named),
+    CHECK(a_pool_may_be_destroyed_while_workers_die),
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    const char *text = getenv("CADRE_CHAOS_SEED");
+
+    if (text != NULL)
+        seed = strtoull(text, NULL, 10);
+    CADRE_CHECK(cadre_init(&argc, &argv));
+    return check_run("mpi_chaos", tests);
+}
