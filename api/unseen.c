@@ -115,8 +115,8 @@ cadre_err cadre_unseen_close(struct cadre_unseen *unseen,
 
     pthread_mutex_lock(&lock);
     err = tell(unseen, error);
-    while (unseen->first != NULL)
-        take_off(unseen->first);
+    for (struct cadre_mishap *m = unseen->first; m != NULL; m = m->next)
+        m->unseen = NULL;
     free(unseen->left);
     *unseen = (struct cadre_unseen){.count = 0};
     pthread_mutex_unlock(&lock);
