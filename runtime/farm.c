@@ -541,7 +541,8 @@ static void on_ready(struct cadre_worker *worker,
         distrust(m, error.text);
         return;
     }
-    if (msg.err == CADRE_OK || msg.team != m->team->number)
+    if (msg.err == CADRE_OK ||
+        (msg.team != m->team->number && farm->options.max_ranks == 0))
         return;
     cadre_member_name(m, where, sizeof where);
     cadre_error_set(&error, (cadre_err)msg.err, "%.300s [%s]", msg.text, where);

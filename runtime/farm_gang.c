@@ -295,8 +295,9 @@ static bool form(struct lane *lane, bool is_once)
             cadre_farm_unbench(m->team);
         }
         number = kept_comm(farm, crew, peers, lane->ranks);
-        is_formed =
-            cadre_farm_hire(lane, crew, peers, number, is_once) == CADRE_OK;
+        is_formed = cadre_farm_hire(lane, crew, peers, number,
+                                    is_once ? CADRE_HIRE_ONCE
+                                            : CADRE_HIRE_BENCH) == CADRE_OK;
     }
     free(peers);
     return is_formed;

@@ -216,10 +216,18 @@ cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error);
 /* Start as many workers as are missing, by a thread of their own. */
 void cadre_farm_recruit(struct cadre_farm *farm);
 
+enum cadre_hire {
+    CADRE_HIRE_NEW,   /* none of them has been in a team of the farm's: their
+                         stores are filled together */
+    CADRE_HIRE_BENCH, /* from the bench: some may have been */
+    CADRE_HIRE_ONCE   /* from there, for one batch */
+};
+
 /* A team of `lane` of these workers of `crew`. `number`: that of its
  * communicator if they have one, else 0. CADRE_ENOMEM. */
 cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
-                          const int *peers, uint32_t number, bool is_once);
+                          const int *peers, uint32_t number,
+                          enum cadre_hire how);
 
 /* `worker`, a member, is gone, and the team with it. */
 void cadre_farm_team_lose(struct member *member);

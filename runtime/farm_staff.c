@@ -67,15 +67,12 @@ static cadre_err find_place(struct cadre_farm *f, uint32_t *index)
     return CADRE_OK;
 }
 
-static cadre_err send_init(const struct member *m)
+static cadre_err send_init(const struct member *m, uint32_t number)
 {
     const struct cadre_function *init = m->team->farm->options.init;
-    struct cadre_msg_init msg = {.team = m->team->number};
+    struct cadre_msg_init msg = {.team = number, .function = init->id};
     cadre_err err;
 
-    if (init == NULL)
-        return CADRE_OK;
-    msg.function = init->id;
     err = cadre_farm_introduce(m->crew, m->peer, init);
     return err != CADRE_OK ? err
                            : cadre_init_encode(&msg, m->crew->generation,
@@ -147,8 +144,38 @@ static cadre_err encode_place(const struct member *m,
                : CADRE_OK;
 }
 
-/* Tell every member of the team; a new one's stores are to be filled. */
-static cadre_err introduce_team(const struct team *t, bool is_new)
+/* --- filling stores ------------------------------------------------------- */
+
+/* Fill the store of a worker that comes from the bench, where it has not been:
+ * others of its team may have been, and would not take part. So it is, for the
+ * moment, a team of its own, else as in `whole`. */
+static cadre_err fill_alone(const struct member *m,
+                            const struct cadre_msg_team *whole)
+{
+    struct cadre_msg_team msg = *whole;
+    unsigned char self[CADRE_TEAM_MEMBER];
+    struct cadre_msg_end end;
+    struct cadre_buffer *buffer =
+        cadre_channel_buffer(m->crew->channel, m->peer);
+    cadre_err err;
+
+    msg.team = end.number = ++m->team->farm->engine->last_team;
+    msg.size = 1;
+    msg.rank = 0;
+    msg.members = self;
+    cadre_team_put_member(self, 0, (uint32_t)m->peer);
+    if ((err = cadre_team_encode(&msg, m->crew->generation, buffer)) ==
+            CADRE_OK &&
+        (err = send_init(m, msg.team)) == CADRE_OK)
+        err = cadre_disband_encode(&end, m->crew->generation, buffer);
+    return err;
+}
+
+/* Whose stores are filled when a team is told that it is one. */
+enum filling { FILL_NONE, FILL_TOGETHER, FILL_ALONE };
+
+/* Tell every member of the team. */
+static cadre_err introduce_team(const struct team *t, enum filling filling)
 {
     const struct cadre_farm *f = t->farm;
     unsigned char *members = calloc((size_t)t->size, CADRE_TEAM_MEMBER);
@@ -171,15 +198,19 @@ static cadre_err introduce_team(const struct team *t, bool is_new)
 
         msg.rank = (uint32_t)i;
         place.len = 0;
-        if (is_new && (err = encode_place(m, &place)) != CADRE_OK)
+        if (filling != FILL_NONE && (err = encode_place(m, &place)) != CADRE_OK)
             break;
         msg.place = place.data;
         msg.place_len = place.len;
-        err =
-            cadre_team_encode(&msg, m->crew->generation,
-                              cadre_channel_buffer(m->crew->channel, m->peer));
-        if (err == CADRE_OK && is_new)
-            err = send_init(m);
+        if (filling == FILL_ALONE && f->options.init != NULL)
+            err = fill_alone(m, &msg);
+        if (err == CADRE_OK)
+            err = cadre_team_encode(
+                &msg, m->crew->generation,
+                cadre_channel_buffer(m->crew->channel, m->peer));
+        if (err == CADRE_OK && filling == FILL_TOGETHER &&
+            f->options.init != NULL)
+            err = send_init(m, t->number);
     }
     free(members);
     cadre_buffer_fini(&place);
@@ -197,7 +228,8 @@ static void free_members(struct team *t)
 }
 
 cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
-                          const int *peers, uint32_t number, bool is_once)
+                          const int *peers, uint32_t number,
+                          enum cadre_hire how)
 {
     struct cadre_farm *farm = lane->farm;
     struct team *t = cadre_farm_team_new(farm, lane->ranks);
@@ -210,7 +242,7 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
         return CADRE_ENOMEM;
     }
     t->lane = lane;
-    t->is_once = is_once;
+    t->is_once = how == CADRE_HIRE_ONCE;
     t->id = event.team = index + 1;
     t->number = number > 0 ? number : ++farm->engine->last_team;
     t->state = TEAM_WORKING;
@@ -226,7 +258,8 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
     farm->teams[index] = t;
     farm->alive++;
     if (number == 0)
-        err = introduce_team(t, true);
+        err = introduce_team(t, how == CADRE_HIRE_NEW ? FILL_TOGETHER
+                                                      : FILL_ALONE);
     if (err == CADRE_OK)
         err = cadre_farm_step(lane, &event);
     if (err == CADRE_OK)
@@ -259,7 +292,8 @@ static cadre_err hire_crew(struct cadre_farm *farm, struct cadre_crew *crew)
             continue;
         peers[n++] = i;
         if (n == size) {
-            err = cadre_farm_hire(farm->lanes[0], crew, peers, 0, false);
+            err =
+                cadre_farm_hire(farm->lanes[0], crew, peers, 0, CADRE_HIRE_NEW);
             n = 0;
         }
     }
@@ -615,7 +649,7 @@ void cadre_farm_team_renew(struct team *team)
 
     team->number = ++team->farm->engine->last_team;
     if (err == CADRE_OK)
-        err = introduce_team(team, false);
+        err = introduce_team(team, FILL_NONE);
     if (err == CADRE_OK)
         return;
     team->is_starved = true;

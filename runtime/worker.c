@@ -846,7 +846,8 @@ static void call_init(void *arg)
     current_task = NULL;
 }
 
-/* An init function runs like a task without arguments of its own. */
+/* An init function runs like a task without arguments of its own, once for a
+ * store, whatever teams the worker is in. */
 static cadre_err run_init(struct worker *w, struct known *k,
                           struct cadre_error *error)
 {
@@ -891,9 +892,13 @@ static cadre_err on_init(struct worker *w, const struct cadre_frame *frame,
         (w->task.team = cadre_workteam_find(&w->teams, msg.team)) == NULL)
         return cadre_error_set(error, CADRE_EPROTO, "an init of an unknown %s",
                                k == NULL ? "function" : "team");
-    if (w->task.team->err == CADRE_OK &&
-        (err = run_init(w, k, error)) != CADRE_OK)
-        return err;
+    if (w->task.team->err == CADRE_OK && !w->task.team->store->is_filled) {
+        if ((err = run_init(w, k, error)) != CADRE_OK)
+            return err;
+        w->task.team->store->is_filled = true;
+        w->task.team->store->err = w->task.team->err;
+        w->task.team->store->error = w->task.team->error;
+    }
     return send_ready(w, msg.team, w->task.team->err, w->task.kind,
                       w->task.team->error.text, error);
 }

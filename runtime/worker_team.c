@@ -183,6 +183,10 @@ cadre_err cadre_workteam_form(struct cadre_workteams *teams,
         t->comm = MPI_COMM_NULL;
         t->err = make_comm(teams, ranks, t);
     }
+    if (t->err == CADRE_OK && store->err != CADRE_OK) {
+        t->err = store->err;
+        t->error = store->error;
+    }
     free(ranks);
     teams->list = t;
     *team = t;

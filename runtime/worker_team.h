@@ -17,6 +17,9 @@ struct cadre_workstore {
     struct cadre_workstore *next;
     uint32_t object;
     struct cadre_store *store;
+    bool is_filled;           /* the init function has run */
+    cadre_err err;            /* and failed ... */
+    struct cadre_error error; /* ... because of this */
 };
 
 struct cadre_workteam {

@@ -45,15 +45,49 @@ CADRE_TASK(int, break_down, (int dies, MPI_Comm comm))
     return size;
 }
 
-static struct cadre_spawn_pool *pool_of_four(void)
+CADRE_INIT(count_runs, (struct cadre_store * store, MPI_Comm comm))
+{
+    int runs = 0;
+
+    MPI_Barrier(comm);
+    if (cadre_store_has(store, "runs"))
+        cadre_store_get(store, "runs", &runs);
+    cadre_store_put(store, "runs", runs + 1);
+}
+
+CADRE_INIT(fail_at_once, (struct cadre_store * store))
+{
+    cadre_task_fail(2, "no table in %zu names", cadre_store_count(store));
+}
+
+/* How often the init function has run in these processes, on average. */
+CADRE_TASK(double, mean_runs, (int runs, MPI_Comm comm))
+{
+    int size, sum;
+
+    MPI_Comm_size(comm, &size);
+    MPI_Allreduce(&runs, &sum, 1, MPI_INT, MPI_SUM, comm);
+    return (double)sum / size;
+}
+
+static struct cadre_spawn_pool *pool_with(struct cadre_function *init,
+                                          int ranks)
 {
     struct cadre_spawn_pool *pool;
 
     CADRE_CHECK(cadre_spawn_pool_create(
-        &(struct cadre_spawn_pool_options){
-            .max_ranks = RANKS, .keep_teams = true, .oversubscribe = true},
+        &(struct cadre_spawn_pool_options){.max_ranks = RANKS,
+                                           .ranks_per_task = ranks,
+                                           .keep_teams = true,
+                                           .init_function = init,
+                                           .oversubscribe = true},
         &pool));
     return pool;
+}
+
+static struct cadre_spawn_pool *pool_of_four(void)
+{
+    return pool_with(NULL, 1);
 }
 
 #define ON(n) (&(struct cadre_task_options){.ranks = (n)})
@@ -177,6 +211,43 @@ static void more_ranks_than_there_are_is_an_error(void)
     cadre_spawn_pool_destroy(pool);
 }
 
+static void stores_are_filled_once_whatever_the_teams(void)
+{
+    enum { N = 120 };
+
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        struct cadre_spawn_pool *pool = pool_with(CADRE_FN(count_runs), ranks);
+        struct cadre_future *f[N];
+
+        for (int i = 0; i < N; i++)
+            f[i] = cadre_submit_with(pool, ON(1 + i * 7 % RANKS),
+                                     CADRE_FN(mean_runs));
+        for (int i = 0; i < N; i++) {
+            double runs = 0;
+
+            CHECK_OK(cadre_future_result(f[i], CADRE_INTO(&runs)));
+            CU_ASSERT_EQUAL(runs, 1);
+            cadre_future_free(f[i]);
+        }
+        cadre_spawn_pool_destroy(pool);
+    }
+}
+
+static void an_init_function_that_fails_fails_tasks_of_all_sizes(void)
+{
+    struct cadre_spawn_pool *pool = pool_with(CADRE_FN(fail_at_once), 2);
+
+    for (int i = 0; i < 12; i++) {
+        struct cadre_future *f = cadre_submit_with(pool, ON(1 + i % RANKS),
+                                                   CADRE_FN(together), i, 0);
+
+        CHECK_ERR(CADRE_ETASK, cadre_future_result(f, CADRE_NOTHING));
+        CHECK_SAYS("no table in 0 names");
+        cadre_future_free(f);
+    }
+    cadre_spawn_pool_destroy(pool);
+}
+
 /* What is formed and given up again and again does not add up. */
 static void communicators_are_freed_or_used_again(void)
 {
@@ -213,6 +284,8 @@ int main(int argc, char **argv)
         CHECK(serial_tasks_fill_the_gaps),
         CHECK(a_task_that_breaks_down_leaves_the_others),
         CHECK(more_ranks_than_there_are_is_an_error),
+        CHECK(stores_are_filled_once_whatever_the_teams),
+        CHECK(an_init_function_that_fails_fails_tasks_of_all_sizes),
         CHECK(communicators_are_freed_or_used_again),
         {NULL, NULL}};
     int status;

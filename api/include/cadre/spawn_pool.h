@@ -24,7 +24,10 @@ struct cadre_spawn_pool_options {
                            the resident workers if there are */
     int ranks_per_task; /* default 1; max_ranks / ranks_per_task tasks, rounded
                            down, run at a time */
-    bool keep_teams;    /* processes stay between tasks */
+    bool keep_teams;    /* processes stay between tasks. An init function runs
+                           once in each; a communicator that it takes is the
+                           first team's, or, where tasks have asked for other
+                           numbers of ranks before, its process's alone */
     int gpus_per_task;  /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };
