@@ -103,6 +103,7 @@ struct cadre_future {
     _Atomic uint32_t refs;
     int16_t err;
     _Atomic uint8_t state; /* enum cadre_future_state; set last when it ends */
+    bool has_store;        /* the workers have; the farm may be gone */
     _Alignas(16) unsigned char args[];
 };
 

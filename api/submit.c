@@ -158,7 +158,7 @@ cadre_err cadre_future_table(const struct cadre_future *future,
     if (t == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     t->count = 1;
-    t->has_store = has_store(future->farm);
+    t->has_store = future->has_store;
     for (int i = 0; i < proto->nparams; i++) {
         const struct cadre_param *p = &proto->params[i];
 
@@ -532,6 +532,7 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
         .job = {.ops = &cadre_future_ops, .function = call.function},
         .farm = farm,
         .engine = farm != NULL ? cadre_farm_engine(farm) : NULL,
+        .has_store = has_store(farm),
         .refs = 1};
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
         (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
