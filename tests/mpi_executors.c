@@ -274,6 +274,26 @@ static void teams_come_and_go_while_tasks_run(void)
     CHECK_ERR(CADRE_ECLOSED, cadre_hpc_executor_resize(ex, 2));
 }
 
+static void resizing_before_teams_have_come_settles(void)
+{
+    enum { N = 300 };
+    static const int sizes[] = {2, 4, 1, 3, 1, 2, 4, 2};
+    struct cadre_hpc_executor *ex = hpc(1, 1, NULL);
+    static struct cadre_future *f[N];
+
+    for (int i = 0; i < N; i++)
+        f[i] = cadre_submit(ex, CADRE_FN(nap), i, 3);
+    for (int k = 0; k < 8; k++) {
+        CHECK_OK(cadre_hpc_executor_resize(ex, sizes[k]));
+        usleep(40000);
+    }
+    for (int i = 0; i < N; i++)
+        brings(f[i], i);
+    await_teams(ex, 2);
+    CHECK_OK(cadre_hpc_executor_resize(ex, 4)); /* nobody waits for them */
+    CHECK_OK(cadre_hpc_executor_destroy(ex));
+}
+
 /* --- PoolExecutor --------------------------------------------------------- */
 
 static void single_tasks_have_their_results(void)
@@ -381,6 +401,7 @@ int main(int argc, char **argv)
         CHECK(pending_is_exact_with_two_teams),
         CHECK(tasks_after_a_crash_succeed),
         CHECK(teams_come_and_go_while_tasks_run),
+        CHECK(resizing_before_teams_have_come_settles),
         CHECK(single_tasks_have_their_results),
         CHECK(shutdown_waits_for_callbacks),
         CHECK(cancelled_tasks_are_done_or_cancelled),

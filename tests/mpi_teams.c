@@ -31,6 +31,14 @@ CADRE_TASK(int, sum_of_ranks, (int i, MPI_Comm comm))
     return sum;
 }
 
+CADRE_TASK(int, sum_of_both, (int i, int j, MPI_Comm comm))
+{
+    int mine = i + j, sum;
+
+    MPI_Allreduce(&mine, &sum, 1, MPI_INT, MPI_SUM, comm);
+    return sum;
+}
+
 CADRE_TASK(int, process_id, (int i))
 {
     (void)i;
@@ -118,6 +126,20 @@ static void a_task_of_one_rank_has_a_communicator_of_one(void)
         struct cadre_spawn_pool *pool = spawn_pool(2, 1, keep);
 
         check_who(pool, 3, 1);
+        cadre_spawn_pool_destroy(pool);
+    }
+}
+
+static void a_starmap_takes_several_columns(void)
+{
+    for (int keep = 0; keep < 2; keep++) {
+        struct cadre_spawn_pool *pool = spawn_pool(4, 2, keep);
+        int i[] = {1, 2, 3}, j[] = {10, 20, 30}, out[3] = {0};
+
+        CHECK_OK(cadre_spawn_pool_starmap(
+            pool, CADRE_FN(sum_of_both), 3,
+            CADRE_COLUMNS(CADRE_EACH(i), CADRE_EACH(j)), CADRE_INTO(out)));
+        CU_ASSERT(out[0] == 22 && out[1] == 44 && out[2] == 66);
         cadre_spawn_pool_destroy(pool);
     }
 }
@@ -320,6 +342,7 @@ int main(int argc, char **argv)
         CHECK(a_task_of_two_ranks_has_one_result),
         CHECK(ranks_that_do_not_divide_are_left_over),
         CHECK(a_task_of_one_rank_has_a_communicator_of_one),
+        CHECK(a_starmap_takes_several_columns),
         CHECK(fresh_means_new_processes_for_each_task),
         CHECK(kept_means_the_same_processes),
         CHECK(many_tasks_of_a_team_compute_together),
