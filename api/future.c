@@ -267,6 +267,11 @@ struct running {
 
 static _Thread_local struct running *innermost;
 
+bool cadre_is_in_callback(void)
+{
+    return innermost != NULL;
+}
+
 void cadre_futures_leave(struct cadre_farm *farm)
 {
     for (struct running *r = innermost; r != NULL; r = r->outer) {

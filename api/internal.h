@@ -42,6 +42,7 @@ struct cadre_staffing {
     const char *cwd;
     double spawn_timeout_s;
     double task_timeout_s;
+    uint64_t max_pending;
     bool isolate;
     uint64_t memory_bytes;
     double cpu_s;
@@ -249,6 +250,9 @@ void cadre_feed_release(struct cadre_feed_memory *memory);
 
 /* --- submit.c, future.c -----------------------------------------------------
  */
+
+/* Does this thread run callbacks? It must not wait for what others take. */
+bool cadre_is_in_callback(void);
 
 /* Are all in range? CADRE_EINVAL. */
 cadre_err cadre_task_options_check(const struct cadre_task_options *options,

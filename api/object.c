@@ -12,7 +12,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cadre_object *open_objects, *destroyed_objects;
 
-enum { RANKS_MAX = CADRE_BELLS_MAX / 2 };
+enum { RANKS_MAX = CADRE_BELLS_MAX / 2, MAX_PENDING = 1000000 };
 
 /* --- options -------------------------------------------------------------- */
 
@@ -204,6 +204,7 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         .cwd = s.cwd,
         .spawn_timeout_s = s.spawn_timeout_s > 0 ? s.spawn_timeout_s : 60,
         .deadline_ns = cadre_ns_of(s.task_timeout_s),
+        .max_waiting = s.max_pending > 0 ? s.max_pending : MAX_PENDING,
         .isolates = s.isolate,
         .memory = s.memory_bytes,
         .cpu_ms = (uint32_t)(s.cpu_s * 1e3) + (s.cpu_s > 0),

@@ -696,6 +696,22 @@ static struct cadre_future *failed(const struct cadre_farm *farm, cadre_err err,
     return f;
 }
 
+static bool has_room(void *arg)
+{
+    const struct cadre_farm *farm = arg;
+    uint64_t most = cadre_farm_options_of(farm)->max_waiting;
+
+    return most == 0 || cadre_farm_waiting(farm) < most;
+}
+
+/* Who is faster than the workers waits, so that memory stays bounded. Under the
+ * lock, which is let go meanwhile. */
+static void await_room(struct cadre_future *f)
+{
+    if (!has_room(f->farm) && !cadre_is_in_callback())
+        cadre_engine_wait(f->engine, has_room, f->farm, UINT64_MAX);
+}
+
 struct cadre_future *
 cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
                        const struct cadre_task_options *options)
@@ -710,6 +726,7 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
         (err = create(farm, call, o, &f, &error)) != CADRE_OK)
         return failed(farm, err, &error);
     cadre_engine_lock(f->engine);
+    await_room(f);
     err = enqueue(f, o, &error);
     cadre_engine_run_later(f->engine);
     cadre_engine_unlock(f->engine);

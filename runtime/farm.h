@@ -84,6 +84,8 @@ struct cadre_farm_options {
     double spawn_timeout_s;
     uint64_t deadline_ns; /* a task may take this long where its job does not
                              say how long; 0: for ever */
+    uint64_t max_waiting; /* who submits single tasks waits while so many have
+                             not been sent; 0: never (the caller's to keep) */
     bool isolates;        /* each task runs in a process of its own ... */
     uint64_t memory;      /* ... with so many bytes more than its worker has, */
     uint32_t cpu_ms;      /* and so much time on a core; 0: without limit */

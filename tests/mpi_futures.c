@@ -986,6 +986,43 @@ static void the_task_of_a_lost_worker_is_tried_again_if_asked(void)
     cadre_pool_destroy(pool);
 }
 
+/* --- back-pressure ----------------------------------------------------------
+ */
+
+static void submit_many(struct cadre_future *future, void *user)
+{
+    struct cadre_pool *pool = user;
+
+    (void)future;
+    for (int i = 0; i < 20; i++)
+        cadre_future_free(cadre_submit(pool, CADRE_FN(add), i, 1));
+}
+
+static void who_submits_too_fast_is_slowed(void)
+{
+    enum { COUNT = 20, LIMIT = 5, MS = 50 };
+    struct cadre_pool *pool;
+    struct cadre_future *f[COUNT];
+    double began;
+
+    CHECK_OK(cadre_pool_create(
+        &(struct cadre_pool_options){
+            .max_workers = 1, .oversubscribe = true, .max_pending = LIMIT},
+        &pool));
+    int_of(cadre_submit(pool, CADRE_FN(nap), 0, MS));
+    began = seconds();
+    for (int i = 0; i < COUNT; i++)
+        f[i] = cadre_submit(pool, CADRE_FN(nap), i, MS);
+    CU_ASSERT(seconds() - began > 0.001 * MS * (COUNT - LIMIT - 5));
+    CHECK_OK(cadre_future_add_done_callback(f[0], submit_many, pool));
+    for (int i = 0; i < COUNT; i++)
+        CU_ASSERT_EQUAL(int_of(f[i]), i);
+    f[0] = cadre_submit(pool, CADRE_FN(nap), 1, MS);
+    CHECK_OK(cadre_future_add_done_callback(f[0], submit_many, pool));
+    CU_ASSERT_EQUAL(int_of(f[0]), 1);
+    cadre_pool_destroy(pool);
+}
+
 /* --- the end
  * ----------------------------------------------------------------------
  */
@@ -1051,6 +1088,7 @@ static const struct check_test tests[] = {
     CHECK(further_attempts_wait_their_time),
     CHECK(options_out_of_range_are_refused),
     CHECK(the_task_of_a_lost_worker_is_tried_again_if_asked),
+    CHECK(who_submits_too_fast_is_slowed),
     CHECK(futures_outlive_everything),
     {NULL, NULL},
 };

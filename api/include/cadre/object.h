@@ -68,6 +68,9 @@ enum cadre_placement {
      * replaced. Tasks are then sent one by one, which costs where they are    \
      * short. */                                                               \
     double task_timeout_s;                                                     \
+    uint64_t max_pending; /* cadre_submit() waits while so many single tasks   \
+                             have not been sent, but not from a callback;      \
+                             default: 1,000,000 */                             \
     /* Each task runs in a process of its own, forked from the worker:         \
      * whatever it does, also exit(), a crash or a leak, ends with it. Costs   \
      * some 0.2 ms for each. Not for teams of several ranks nor functions with \
