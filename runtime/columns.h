@@ -13,22 +13,35 @@ struct cadre_column {
     cadre_type type;
     uint64_t bytes;      /* of the payload */
     unsigned char *data; /* the payload; lent by the buffer or the input */
+    bool is_apart;       /* the payload is a bulk (bulk.h) */
+    struct cadre_keeper *keeper; /* going out apart: of its memory */
 };
 
 /* Append a set of `ncolumns` columns to `buffer`, with room for the payloads,
- * and set each column's `data` to where its payload is to be written.
+ * and set each column's `data` to where its payload is to be written. One that
+ * is apart stays where its `data` says, held by its keeper.
  * CADRE_ENOMEM leaves all as it was. */
 cadre_err cadre_columns_append(struct cadre_column *columns, int ncolumns,
                                struct cadre_buffer *buffer);
 
 /* Read the set of `ncolumns` columns that is all of `data`. Forms are those
- * that travel, types are valid, payloads lie within `data`.
+ * that travel, types are valid, payloads lie within `data` or are one of
+ * `bulks` (NULL: there are none), which has their length; where it is said to
+ * be NULL, so is the payload.
  *
  * CADRE_EPROTO  it is none; `error` says why.
  */
 cadre_err cadre_columns_read(unsigned char *data, size_t len,
+                             const struct cadre_bulks *bulks,
                              struct cadre_column *columns, int ncolumns,
                              struct cadre_error *error);
+
+/* Has every column of `columns` that is apart its payload? */
+bool cadre_columns_are_there(const struct cadre_column *columns, int ncolumns);
+
+/* Which bulk column `column` of the set that starts at `data` is, from 1; 0:
+ * none. */
+uint32_t cadre_column_bulk(const unsigned char *data, int column);
 
 /* Has `column` the bytes of exactly `count` values of `size` bytes? */
 bool cadre_column_holds(const struct cadre_column *column, uint64_t count,

@@ -278,6 +278,7 @@ cadre_err cadre_batch_decode(const struct cadre_frame *frame,
     get_padding(&r, 8);
     m.args = get_bytes(&r, args_len, "args");
     m.args_len = (size_t)args_len;
+    m.bulks = frame->bulks;
     if (finish(&r) == CADRE_OK)
         *msg = m;
     return r.err;
@@ -355,7 +356,7 @@ cadre_err cadre_results_end(struct cadre_buffer *buffer, size_t mark,
 
 void cadre_frame_abort(struct cadre_buffer *buffer, size_t mark)
 {
-    buffer->len = mark;
+    cadre_buffer_cut(buffer, mark);
 }
 
 static void get_failure(struct reader *r, struct cadre_failure *failure)
@@ -414,6 +415,7 @@ cadre_err cadre_results_decode(const struct cadre_frame *frame,
     get_padding(&r, padding(m.failures_len));
     m.outputs = get_bytes(&r, outputs_len, "outputs");
     m.outputs_len = (size_t)outputs_len;
+    m.bulks = frame->bulks;
     if (finish(&r) == CADRE_OK)
         *msg = m;
     return r.err;

@@ -41,6 +41,7 @@
 #ifndef CADRE_RUNTIME_FRAME_H
 #define CADRE_RUNTIME_FRAME_H
 
+#include "bulk.h"
 #include "error.h"
 
 #include <cadre/message.h>
@@ -76,13 +77,17 @@ enum cadre_frame_type {
  * another. Zeroed memory is an empty buffer. */
 struct cadre_buffer {
     unsigned char *data;
-    size_t len;      /* bytes in use */
-    size_t capacity; /* bytes allocated */
+    size_t len;               /* bytes in use */
+    size_t capacity;          /* bytes allocated */
+    struct cadre_bulks bulks; /* that go beside the frames */
 };
 
 /* Make room for `more` bytes after `len`; CADRE_ENOMEM leaves it as it was. */
 cadre_err cadre_buffer_reserve(struct cadre_buffer *buffer, size_t more);
 void cadre_buffer_fini(struct cadre_buffer *buffer); /* frees; then empty */
+
+/* Take back what stands from byte `len` on, with its bulks. */
+void cadre_buffer_cut(struct cadre_buffer *buffer, size_t len);
 
 /* The decoded header of a frame. */
 struct cadre_frame {
@@ -91,6 +96,8 @@ struct cadre_frame {
     const unsigned char *body; /* after the header; lent by the input */
     size_t body_len;
     size_t len; /* of the whole frame: where the next one starts */
+    struct cadre_bulks *bulks; /* of its message, for who has received that to
+                                  fill in; decode sets NULL */
 };
 
 /* Read the frame at the start of `data`.
@@ -150,6 +157,7 @@ struct cadre_msg_batch {
     uint32_t attempt;          /* these tasks' first, second, ... (from 1) */
     const unsigned char *args; /* lent by the input when decoded */
     size_t args_len;
+    struct cadre_bulks *bulks; /* the frame's */
 };
 
 /* Worker to controller: these tasks have ended. The outputs (pack.h) follow. */
@@ -163,6 +171,7 @@ struct cadre_msg_results {
     size_t failures_len;
     const unsigned char *outputs; /* lent by the input when decoded */
     size_t outputs_len;
+    struct cadre_bulks *bulks; /* the frame's */
 };
 
 /* Controller to worker: from now on `team` means these processes, of which you

@@ -109,7 +109,7 @@ static void see_values(struct reader *r, const unsigned char *values,
         return;
     /* The columns are only read: nothing is written through them. */
     if (cadre_columns_read((unsigned char *)(uintptr_t)values, (size_t)len,
-                           columns, (int)m->count, &why) != CADRE_OK)
+                           NULL, columns, (int)m->count, &why) != CADRE_OK)
         complain(r, "values:", why.text);
     for (uint32_t i = 0; i < m->count && r->err == CADRE_OK; i++) {
         if (!see_part(&columns[i], &m->parts[i]))

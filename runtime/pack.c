@@ -386,10 +386,47 @@ void cadre_table_fini(struct cadre_table *table)
     table->row_bytes = NULL;
 }
 
+/* Unless it was received there. */
 static void copy(void *to, const void *from, uint64_t bytes)
 {
-    if (bytes > 0)
+    if (bytes > 0 && to != from)
         memcpy(to, from, bytes);
+}
+
+/* Where rows [first, first + count) of array `param` lie in one piece, by
+ * `view`; NULL: they do not. */
+static unsigned char *piece_of(const struct cadre_table *table, int param,
+                               const struct cadre_view *view, uint64_t first,
+                               uint64_t count)
+{
+    unsigned char *data = (void *)(uintptr_t)view->data;
+    void *const *pointers = view->data;
+
+    if (view->form == CADRE_FORM_SAME)
+        return data;
+    if (view->form == CADRE_FORM_DENSE)
+        return data + start_of(table, param, first) *
+                          cadre_param_size(param_of(table, param));
+    return view->form == CADRE_FORM_POINTERS && count == 1 ? pointers[first]
+                                                           : NULL;
+}
+
+/* Let the column, if it is large, be sent from where it lies. */
+static struct cadre_column or_apart(const struct cadre_table *table, int param,
+                                    uint64_t first, uint64_t count,
+                                    struct cadre_column column)
+{
+    unsigned char *data;
+
+    if (table->keeper == NULL || column.bytes < CADRE_BULK_MIN ||
+        param_of(table, param)->kind != CADRE_PARAM_ARRAY ||
+        (data = piece_of(table, param, &table->args[param], first, count)) ==
+            NULL)
+        return column;
+    column.data = data;
+    column.is_apart = true;
+    column.keeper = table->keeper;
+    return column;
 }
 
 /* The column that rows [first, first + count) of argument `param` become,
@@ -472,11 +509,13 @@ cadre_err cadre_args_pack(const struct cadre_table *table, uint64_t first,
 
     assert(first <= table->count && count <= table->count - first);
     for (int i = 0; i < nparams; i++)
-        columns[i] = arg_column(table, i, first, count);
+        columns[i] = or_apart(table, i, first, count,
+                              arg_column(table, i, first, count));
     if (cadre_columns_append(columns, nparams, buffer) != CADRE_OK)
         return CADRE_ENOMEM;
     for (int i = 0; i < nparams; i++)
-        fill_arg(table, i, first, count, &columns[i]);
+        if (!columns[i].is_apart)
+            fill_arg(table, i, first, count, &columns[i]);
     return CADRE_OK;
 }
 
@@ -592,10 +631,9 @@ static cadre_err write_output(const struct cadre_table *table, int output,
     if (view->form == CADRE_FORM_DENSE) {
         bytes = column->bytes - (size_t)(at - column->data);
         if (bytes > 0)
-            memcpy((unsigned char *)data +
-                       (param < 0 ? first : start_of(table, param, first)) *
-                           size,
-                   at, bytes);
+            copy((unsigned char *)data +
+                     (param < 0 ? first : start_of(table, param, first)) * size,
+                 at, bytes);
         return CADRE_OK;
     }
     for (uint64_t row = first; row < first + count; row++) {
@@ -630,8 +668,9 @@ static cadre_err learn(struct cadre_table *table, int param,
     return CADRE_OK;
 }
 
-cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
-                            size_t len, struct cadre_error *error)
+cadre_err cadre_table_learn_with(struct cadre_table *table, const void *outputs,
+                                 size_t len, const struct cadre_bulks *bulks,
+                                 struct cadre_error *error)
 {
     struct cadre_column columns[CADRE_PARAMS_MAX + 1];
     int noutputs = cadre_proto_noutputs(table->proto), param;
@@ -639,7 +678,7 @@ cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
 
     /* The payloads are only read from. */
     if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
-                                  columns, noutputs, error)) != CADRE_OK)
+                                  bulks, columns, noutputs, error)) != CADRE_OK)
         return cadre_error_prefix(error, err, "outputs: ");
     for (int i = 0; i < noutputs; i++) {
         param = cadre_proto_output_param(table->proto, i);
@@ -655,23 +694,141 @@ cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
     return CADRE_OK;
 }
 
-cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
-                               uint64_t count, const void *outputs, size_t len,
-                               struct cadre_error *error)
+cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
+                            size_t len, struct cadre_error *error)
 {
-    struct cadre_column columns[CADRE_PARAMS_MAX + 1];
+    return cadre_table_learn_with(table, outputs, len, NULL, error);
+}
+
+/* Are `columns` the outputs of rows [first, first + count)? */
+static cadre_err read_outputs(const struct cadre_table *table, uint64_t first,
+                              uint64_t count, const void *outputs, size_t len,
+                              const struct cadre_bulks *bulks,
+                              struct cadre_column *columns,
+                              struct cadre_error *error)
+{
     int noutputs = cadre_proto_noutputs(table->proto);
     cadre_err err;
 
     assert(first <= table->count && count <= table->count - first);
     /* The payloads are only read from. */
     if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
-                                  columns, noutputs, error)) != CADRE_OK)
+                                  bulks, columns, noutputs, error)) != CADRE_OK)
         return cadre_error_prefix(error, err, "outputs: ");
     for (int i = 0; i < noutputs; i++)
         if ((err = read_output(table, i, first, count, &columns[i], error)) !=
             CADRE_OK)
             return cadre_error_prefix(error, err, "outputs: ");
+    return CADRE_OK;
+}
+
+/* The bulk that `column` is. */
+static struct cadre_bulk *bulk_of(struct cadre_bulks *bulks,
+                                  const unsigned char *outputs, int column)
+{
+    return &bulks->list[cadre_column_bulk(outputs, column) - 1];
+}
+
+void cadre_outputs_place(const struct cadre_table *table, uint64_t first,
+                         uint64_t count, const void *outputs, size_t len,
+                         struct cadre_bulks *bulks)
+{
+    struct cadre_column columns[CADRE_PARAMS_MAX + 1];
+    struct cadre_error ignored;
+    struct cadre_bulk *bulk;
+    int param;
+
+    if (table->keeper == NULL ||
+        read_outputs(table, first, count, outputs, len, bulks, columns,
+                     &ignored) != CADRE_OK)
+        return;
+    for (int i = 0; i < cadre_proto_noutputs(table->proto); i++) {
+        param = cadre_proto_output_param(table->proto, i);
+        if (param < 0 || !columns[i].is_apart ||
+            table->outputs[i].form == CADRE_FORM_SAME)
+            continue;
+        bulk = bulk_of(bulks, outputs, i);
+        if (bulk->data != NULL || bulk->len == 0 ||
+            (bulk->data = piece_of(table, param, &table->outputs[i], first,
+                                   count)) == NULL)
+            continue;
+        bulk->keeper = table->keeper;
+        cadre_keeper_hold(bulk->keeper);
+    }
+}
+
+static cadre_err is_gone(struct cadre_error *error)
+{
+    return cadre_error_set(error, CADRE_EPROTO,
+                           "outputs: an array is not with them");
+}
+
+cadre_err cadre_outputs_take_bulks(const struct cadre_proto *proto,
+                                   const void *outputs, size_t len,
+                                   struct cadre_bulks *bulks,
+                                   struct cadre_bulks *taken,
+                                   struct cadre_error *error)
+{
+    struct cadre_column columns[CADRE_PARAMS_MAX + 1];
+    int noutputs = cadre_proto_noutputs(proto);
+    cadre_err err;
+
+    *taken = (struct cadre_bulks){0};
+    if (bulks == NULL || bulks->count == 0)
+        return CADRE_OK;
+    if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
+                                  bulks, columns, noutputs, error)) != CADRE_OK)
+        return cadre_error_prefix(error, err, "outputs: ");
+    if (!cadre_bulks_reserve(taken, bulks->count))
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    for (; taken->count < bulks->count; taken->count++)
+        taken->list[taken->count] =
+            (struct cadre_bulk){.len = bulks->list[taken->count].len};
+    for (int i = 0; i < noutputs; i++) {
+        struct cadre_bulk *bulk;
+
+        if (!columns[i].is_apart)
+            continue;
+        bulk = bulk_of(bulks, outputs, i);
+        if (!bulk->is_owned)
+            continue;
+        taken->list[bulk - bulks->list] = *bulk;
+        bulk->data = NULL;
+        bulk->is_owned = false;
+    }
+    for (int i = 0; i < noutputs; i++) {
+        if (columns[i].is_apart &&
+            bulk_of(taken, outputs, i)->data == NULL) { /* another has it */
+            cadre_bulks_fini(taken);
+            return is_gone(error);
+        }
+    }
+    return CADRE_OK;
+}
+
+cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
+                               uint64_t count, const void *outputs, size_t len,
+                               struct cadre_error *error)
+{
+    return cadre_outputs_unpack_with(table, first, count, outputs, len, NULL,
+                                     error);
+}
+
+cadre_err cadre_outputs_unpack_with(const struct cadre_table *table,
+                                    uint64_t first, uint64_t count,
+                                    const void *outputs, size_t len,
+                                    const struct cadre_bulks *bulks,
+                                    struct cadre_error *error)
+{
+    struct cadre_column columns[CADRE_PARAMS_MAX + 1];
+    int noutputs = cadre_proto_noutputs(table->proto);
+    cadre_err err;
+
+    if ((err = read_outputs(table, first, count, outputs, len, bulks, columns,
+                            error)) != CADRE_OK)
+        return err;
+    if (!cadre_columns_are_there(columns, noutputs))
+        return is_gone(error);
     for (int i = 0; i < noutputs; i++)
         if (write_output(table, i, first, count, &columns[i]) != CADRE_OK)
             err = cadre_error_set(error, CADRE_ENOMEM,
@@ -683,6 +840,16 @@ cadre_err cadre_outputs_find(const struct cadre_proto *proto, int output,
                              const void *outputs, size_t len, const void **data,
                              uint64_t *bytes, struct cadre_error *error)
 {
+    return cadre_outputs_find_with(proto, output, outputs, len, NULL, data,
+                                   bytes, error);
+}
+
+cadre_err cadre_outputs_find_with(const struct cadre_proto *proto, int output,
+                                  const void *outputs, size_t len,
+                                  const struct cadre_bulks *bulks,
+                                  const void **data, uint64_t *bytes,
+                                  struct cadre_error *error)
+{
     struct cadre_column columns[CADRE_PARAMS_MAX + 1], *c = &columns[output];
     int param = cadre_proto_output_param(proto, output);
     cadre_type type = param < 0 ? proto->result : proto->params[param].type;
@@ -692,9 +859,11 @@ cadre_err cadre_outputs_find(const struct cadre_proto *proto, int output,
 
     /* The payloads are only read from. */
     if ((err = cadre_columns_read((unsigned char *)(uintptr_t)outputs, len,
-                                  columns, cadre_proto_noutputs(proto),
+                                  bulks, columns, cadre_proto_noutputs(proto),
                                   error)) != CADRE_OK)
         return cadre_error_prefix(error, err, "outputs: ");
+    if (!cadre_columns_are_there(c, 1))
+        return is_gone(error);
     at = c->data;
     end = at + c->bytes;
     if (param >= 0 && c->form == CADRE_FORM_COUNTED && c->type == type &&

@@ -7,8 +7,11 @@
  * The bytes of a set of columns:
  *
  *     u32 number of columns, u32 zero, then for each column
- *         u8 form (enum cadre_form), u8 type, u16 zero, u32 zero, u64 bytes
+ *         u8 form (enum cadre_form), u8 type, u16 zero, u32 bulk, u64 bytes
  *     then each column's payload, each starting on a multiple of 16 bytes
+ *
+ * but for those that are large and travel beside the frame: `bulk` is which of
+ * the message's bulks (bulk.h) the payload is, counted from 1; 0: it is here,
  *
  * counted from the start of the set (which the frame has aligned to 16).
  * Payloads by the parameter's kind:
@@ -72,9 +75,12 @@ struct cadre_table {
     const struct cadre_proto *proto;
     uint64_t count; /* rows */
     bool has_store; /* the workers' store may have what has no view in `args` */
-    struct cadre_view *args;    /* one per parameter */
-    struct cadre_view *outputs; /* one per output; ABSENT: not wanted. A string
-                                   column is filled with malloc()ed copies */
+    struct cadre_keeper *keeper; /* large arrays are not copied but sent from,
+                                    and received to, the views' memory, which
+                                    this holds; NULL: all is copied */
+    struct cadre_view *args;     /* one per parameter */
+    struct cadre_view *outputs;  /* one per output; ABSENT: not wanted. A string
+                                    column is filled with malloc()ed copies */
     /* Filled in by cadre_table_measure(): */
     uint64_t **starts;      /* per parameter: for an array whose length varies
                                from row to row, count + 1 element offsets of the
@@ -111,13 +117,17 @@ void cadre_table_fini(struct cadre_table *table); /* frees what measure made */
  * outputs is COUNTED then. */
 bool cadre_table_is_counted(const struct cadre_table *table, int param);
 
-/* Learn the lengths of such arrays from `outputs` (from RESULTS), which are
+/* Learn the lengths of such arrays from `outputs` (from RESULTS; `bulks`: that
+ * came with them, or NULL), which are
  * those of all rows of the table, measured before with no such output wanted.
  * Then there can be room for them, and they can be unpacked.
  *
  * CADRE_EPROTO  they do not fit the prototype.
  * CADRE_ENOMEM
  */
+cadre_err cadre_table_learn_with(struct cadre_table *table, const void *outputs,
+                                 size_t len, const struct cadre_bulks *bulks,
+                                 struct cadre_error *error);
 cadre_err cadre_table_learn(struct cadre_table *table, const void *outputs,
                             size_t len, struct cadre_error *error);
 
@@ -140,8 +150,38 @@ cadre_err cadre_outputs_unpack(const struct cadre_table *table, uint64_t first,
                                uint64_t count, const void *outputs, size_t len,
                                struct cadre_error *error);
 
+/* The same with the bulks that came with them; NULL: none. */
+cadre_err cadre_outputs_unpack_with(const struct cadre_table *table,
+                                    uint64_t first, uint64_t count,
+                                    const void *outputs, size_t len,
+                                    const struct cadre_bulks *bulks,
+                                    struct cadre_error *error);
+
+/* Before the bulks come: let those that are arrays of these rows be received
+ * straight to where the table's views want them. Does nothing where that cannot
+ * be. */
+void cadre_outputs_place(const struct cadre_table *table, uint64_t first,
+                         uint64_t count, const void *outputs, size_t len,
+                         struct cadre_bulks *bulks);
+
+/* Take the memory of those bulks that `outputs` of one row has: `*taken` is
+ * given, cadre_bulks_fini(), and serves as `bulks` for these outputs.
+ *
+ * CADRE_EPROTO, CADRE_ENOMEM  nothing was taken.
+ */
+cadre_err cadre_outputs_take_bulks(const struct cadre_proto *proto,
+                                   const void *outputs, size_t len,
+                                   struct cadre_bulks *bulks,
+                                   struct cadre_bulks *taken,
+                                   struct cadre_error *error);
+
 /* Where the one row in `outputs` has output `output`: `*data` is lent by
  * `outputs`; of a string it is the text, or NULL. CADRE_EPROTO. */
+cadre_err cadre_outputs_find_with(const struct cadre_proto *proto, int output,
+                                  const void *outputs, size_t len,
+                                  const struct cadre_bulks *bulks,
+                                  const void **data, uint64_t *bytes,
+                                  struct cadre_error *error);
 cadre_err cadre_outputs_find(const struct cadre_proto *proto, int output,
                              const void *outputs, size_t len, const void **data,
                              uint64_t *bytes, struct cadre_error *error);
@@ -166,6 +206,17 @@ void cadre_rows_destroy(struct cadre_rows *rows);
  */
 cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
                           size_t len, struct cadre_error *error);
+
+/* The same with the bulks that came with them (NULL: none), lent and written to
+ * likewise. */
+cadre_err cadre_rows_load_with(struct cadre_rows *rows, uint64_t count,
+                               void *args, size_t len,
+                               const struct cadre_bulks *bulks,
+                               struct cadre_error *error);
+
+/* From now on flush() does not copy large arrays: their memory must stay as it
+ * is while `keeper` (borrowed) holds it. */
+void cadre_rows_keep(struct cadre_rows *rows, struct cadre_keeper *keeper);
 
 /* The same for rows that are given nothing: of an init function, or of tasks
  * that take all from the store. CADRE_ENOMEM. */

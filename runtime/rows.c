@@ -397,6 +397,19 @@ static void unload(struct cadre_rows *rows)
 cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
                           size_t len, struct cadre_error *error)
 {
+    return cadre_rows_load_with(rows, count, args, len, NULL, error);
+}
+
+void cadre_rows_keep(struct cadre_rows *rows, struct cadre_keeper *keeper)
+{
+    rows->keeper = keeper;
+}
+
+cadre_err cadre_rows_load_with(struct cadre_rows *rows, uint64_t count,
+                               void *args, size_t len,
+                               const struct cadre_bulks *bulks,
+                               struct cadre_error *error)
+{
     struct load load;
     cadre_err err;
 
@@ -405,9 +418,12 @@ cadre_err cadre_rows_load(struct cadre_rows *rows, uint64_t count, void *args,
     load.rows = rows;
     load.count = count;
     load.error = error;
-    if ((err = cadre_columns_read(args, len, load.columns, rows->proto->nparams,
-                                  error)) != CADRE_OK)
+    if ((err = cadre_columns_read(args, len, bulks, load.columns,
+                                  rows->proto->nparams, error)) != CADRE_OK)
         return cadre_error_prefix(error, err, "arguments: ");
+    if (!cadre_columns_are_there(load.columns, rows->proto->nparams))
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "arguments: an array is not with them");
     return load_columns(&load);
 }
 
@@ -579,24 +595,34 @@ static struct cadre_column output_column(const struct cadre_rows *rows,
         first = cadre_lengths_start(&slot->lengths, rows->flushed);
         if (slot->is_counted)
             return (struct cadre_column){
-                CADRE_FORM_COUNTED, rows->proto->params[param].type,
+                CADRE_FORM_COUNTED,
+                rows->proto->params[param].type,
                 cadre_counts_size(rows->stored - rows->flushed) +
                     cadre_lengths_start(&slot->lengths, rows->stored) *
                         slot->size,
-                slot->room.data};
+                slot->room.data,
+                false,
+                NULL};
         return (struct cadre_column){
-            CADRE_FORM_DENSE, rows->proto->params[param].type,
+            CADRE_FORM_DENSE,
+            rows->proto->params[param].type,
             (cadre_lengths_start(&slot->lengths, rows->stored) - first) *
                 slot->size,
-            slot->rows + first * slot->size};
+            slot->rows + first * slot->size,
+            false,
+            NULL};
     }
     if (rows->proto->result == CADRE_STRING)
-        return (struct cadre_column){CADRE_FORM_DENSE, CADRE_STRING,
-                                     rows->strings.len, rows->strings.data};
+        return (struct cadre_column){
+            CADRE_FORM_DENSE,   CADRE_STRING, rows->strings.len,
+            rows->strings.data, false,        NULL};
     return (struct cadre_column){
-        CADRE_FORM_DENSE, rows->proto->result,
+        CADRE_FORM_DENSE,
+        rows->proto->result,
         (rows->stored - rows->flushed) * rows->result_size,
-        rows->results.data + rows->flushed * rows->result_size};
+        rows->results.data + rows->flushed * rows->result_size,
+        false,
+        NULL};
 }
 
 /* Write array `param` to COUNTED column `to`; its room is free again. */
@@ -619,19 +645,30 @@ static void flush_counted(struct cadre_rows *rows, int param,
     starts[rows->stored] = 0;
 }
 
+/* Let the column, if it is a large array, be sent from where it lies. */
+static struct cadre_column or_apart(const struct cadre_rows *rows, int output,
+                                    struct cadre_column column)
+{
+    column.is_apart = rows->keeper != NULL && column.bytes >= CADRE_BULK_MIN &&
+                      column.form == CADRE_FORM_DENSE &&
+                      cadre_proto_output_param(rows->proto, output) >= 0;
+    column.keeper = rows->keeper;
+    return column;
+}
+
 cadre_err cadre_rows_flush(struct cadre_rows *rows, struct cadre_buffer *buffer)
 {
     struct cadre_column from[CADRE_PARAMS_MAX + 1], to[CADRE_PARAMS_MAX + 1];
 
     for (int i = 0; i < rows->noutputs; i++)
-        to[i] = from[i] = output_column(rows, i);
+        to[i] = from[i] = or_apart(rows, i, output_column(rows, i));
     if (cadre_columns_append(to, rows->noutputs, buffer) != CADRE_OK)
         return CADRE_ENOMEM;
     for (int i = 0; i < rows->noutputs; i++) {
         if (from[i].form == CADRE_FORM_COUNTED)
             flush_counted(rows, cadre_proto_output_param(rows->proto, i),
                           &to[i]);
-        else if (from[i].bytes > 0)
+        else if (from[i].bytes > 0 && !from[i].is_apart)
             memcpy(to[i].data, from[i].data, from[i].bytes);
     }
     rows->strings.len = 0;

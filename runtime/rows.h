@@ -33,10 +33,11 @@ struct slot {
 struct cadre_rows {
     const struct cadre_proto *proto;
     int noutputs;
-    uint64_t count;   /* rows of the batch */
-    uint64_t begun;   /* rows that next() has come to */
-    uint64_t stored;  /* rows that have ended */
-    uint64_t flushed; /* rows that have been flushed */
+    uint64_t count;              /* rows of the batch */
+    uint64_t begun;              /* rows that next() has come to */
+    uint64_t stored;             /* rows that have ended */
+    uint64_t flushed;            /* rows that have been flushed */
+    struct cadre_keeper *keeper; /* of large outputs; NULL: they are copied */
 
     int ncursors;
     int nsteps;

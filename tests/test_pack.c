@@ -1232,6 +1232,158 @@ static void without_memory_a_flush_can_be_repeated(void)
     fini(&t);
 }
 
+/* --- large arrays ----------------------------------------------------------
+ */
+
+enum { LARGE = CADRE_BULK_MIN / 4 }; /* elements of the smallest that is */
+
+/* What the channel does: other memory for each bulk, unless it is placed. */
+static void carry_bulks(const struct cadre_buffer *from, struct cadre_bulks *to)
+{
+    for (size_t i = 0; i < from->bulks.count; i++) {
+        struct cadre_bulk *b = &to->list[i];
+
+        if (b->data == NULL) {
+            b->data = malloc(b->len);
+            b->is_owned = true;
+        }
+        memcpy(b->data, from->bulks.list[i].data, b->len);
+    }
+}
+
+static struct cadre_bulks announced(const struct cadre_buffer *from)
+{
+    struct cadre_bulks to = {0};
+
+    CU_ASSERT_TRUE_FATAL(cadre_bulks_reserve(&to, from->bulks.count));
+    for (; to.count < from->bulks.count; to.count++)
+        to.list[to.count] =
+            (struct cadre_bulk){.len = from->bulks.list[to.count].len};
+    return to;
+}
+
+/* void f(int32_t n, int32_t x[n]), with two rows of LARGE elements. */
+static void init_large(struct trip *t, const int32_t *n, const int32_t *x,
+                       struct cadre_keeper *keeper)
+{
+    init(t, CADRE_VOID, 2);
+    array(t, "x", CADRE_DIR_INOUT, CADRE_INT32,
+          scalar(t, "n", CADRE_INT32, CADRE_FORM_SAME, n), CADRE_FORM_DENSE, x);
+    want(t, 0, CADRE_FORM_DENSE, x);
+    t->table.keeper = keeper;
+    CU_ASSERT_EQUAL_FATAL(measure(t), CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(cadre_rows_create(&t->proto, &t->rows), CADRE_OK);
+    CU_ASSERT_EQUAL_FATAL(cadre_args_pack(&t->table, 0, 2, &t->sent), CADRE_OK);
+}
+
+static void a_large_array_stays_where_it_is_until_it_is_sent(void)
+{
+    int32_t n = LARGE, *x = calloc(2 * LARGE, sizeof *x), *got;
+    struct cadre_keeper keeper = {0}, outputs = {0};
+    struct cadre_bulks bulks;
+    struct trip t;
+
+    x[0] = 1;
+    x[LARGE] = 2;
+    init_large(&t, &n, x, &keeper);
+    CU_ASSERT_EQUAL_FATAL(t.sent.bulks.count, 1);
+    CU_ASSERT_PTR_EQUAL(t.sent.bulks.list[0].data, x);
+    CU_ASSERT(t.sent.len < 100);
+    CU_ASSERT_EQUAL(keeper.count, 1);
+    bulks = announced(&t.sent);
+    carry_bulks(&t.sent, &bulks);
+    cadre_buffer_cut(&t.sent, 0);
+    CU_ASSERT_EQUAL(keeper.count, 0);
+
+    cadre_rows_keep(t.rows, &outputs);
+    t.sent.len = 0;
+    CU_ASSERT_EQUAL_FATAL(cadre_args_pack(&t.table, 0, 2, &t.sent), CADRE_OK);
+    CU_ASSERT_EQUAL(cadre_rows_load_with(t.rows, 2, t.sent.data, t.sent.len,
+                                         &bulks, &t.error),
+                    CADRE_OK);
+    CU_ASSERT_TRUE_FATAL(cadre_rows_next(t.rows));
+    got = *(int32_t **)cadre_rows_args(t.rows)[1];
+    CU_ASSERT_PTR_EQUAL(got, bulks.list[0].data);
+    got[1] = 10;
+    CU_ASSERT_EQUAL(cadre_rows_store(t.rows, false), CADRE_OK);
+    CU_ASSERT_TRUE_FATAL(cadre_rows_next(t.rows));
+    got = *(int32_t **)cadre_rows_args(t.rows)[1];
+    got[1] = 20;
+    CU_ASSERT_EQUAL(cadre_rows_store(t.rows, false), CADRE_OK);
+    CU_ASSERT_EQUAL(cadre_rows_flush(t.rows, &t.returned), CADRE_OK);
+    CU_ASSERT_EQUAL(outputs.count, 1);
+    CU_ASSERT_PTR_EQUAL(t.returned.bulks.list[0].data, bulks.list[0].data);
+
+    struct cadre_bulks back = announced(&t.returned);
+
+    cadre_outputs_place(&t.table, 0, 2, t.returned.data, t.returned.len, &back);
+    CU_ASSERT_PTR_EQUAL(back.list[0].data, x);
+    CU_ASSERT_EQUAL(keeper.count, 2);
+    carry_bulks(&t.returned, &back);
+    CU_ASSERT_EQUAL(cadre_outputs_unpack_with(&t.table, 0, 2, t.returned.data,
+                                              t.returned.len, &back, &t.error),
+                    CADRE_OK);
+    CU_ASSERT(x[0] == 1 && x[1] == 10 && x[LARGE] == 2 && x[LARGE + 1] == 20);
+    cadre_bulks_fini(&back);
+    cadre_bulks_fini(&bulks);
+    fini(&t);
+    CU_ASSERT_EQUAL(keeper.count, 0);
+    CU_ASSERT_EQUAL(outputs.count, 0);
+    free(x);
+}
+
+static void outputs_without_their_large_array_are_refused(void)
+{
+    int32_t n = LARGE, *x = calloc(2 * LARGE, sizeof *x);
+    struct cadre_keeper keeper = {0};
+    struct cadre_bulks bulks, none = {0}, taken;
+    struct trip t;
+
+    init_large(&t, &n, x, &keeper);
+    bulks = announced(&t.sent);
+    CU_ASSERT_EQUAL(
+        cadre_rows_load(t.rows, 2, t.sent.data, t.sent.len, &t.error),
+        CADRE_EPROTO); /* where there are no bulks */
+    CU_ASSERT_EQUAL(cadre_rows_load_with(t.rows, 2, t.sent.data, t.sent.len,
+                                         &none, &t.error),
+                    CADRE_EPROTO);
+    CU_ASSERT_EQUAL(cadre_rows_load_with(t.rows, 2, t.sent.data, t.sent.len,
+                                         &bulks, &t.error),
+                    CADRE_EPROTO); /* where it has not come */
+    carry_bulks(&t.sent, &bulks);
+    bulks.list[0].len--;
+    CU_ASSERT_EQUAL(cadre_rows_load_with(t.rows, 2, t.sent.data, t.sent.len,
+                                         &bulks, &t.error),
+                    CADRE_EPROTO);
+    bulks.list[0].len++;
+    CU_ASSERT_EQUAL(cadre_rows_load_with(t.rows, 2, t.sent.data, t.sent.len,
+                                         &bulks, &t.error),
+                    CADRE_OK);
+    run_rows(&t, nothing);
+    cadre_rows_keep(t.rows, &keeper);
+    CU_ASSERT_EQUAL(cadre_rows_flush(t.rows, &t.returned), CADRE_OK);
+    CU_ASSERT_EQUAL(cadre_outputs_unpack(&t.table, 0, 2, t.returned.data,
+                                         t.returned.len, &t.error),
+                    CADRE_EPROTO);
+    CU_ASSERT_EQUAL(cadre_outputs_take_bulks(&t.proto, t.returned.data,
+                                             t.returned.len, &bulks, &taken,
+                                             &t.error),
+                    CADRE_OK);
+    CU_ASSERT_PTR_NOT_NULL(taken.list[0].data);
+    CU_ASSERT_EQUAL(cadre_outputs_unpack_with(&t.table, 0, 2, t.returned.data,
+                                              t.returned.len, &taken, &t.error),
+                    CADRE_OK);
+    cadre_bulks_fini(&taken);
+    CU_ASSERT_EQUAL(cadre_outputs_take_bulks(&t.proto, t.returned.data,
+                                             t.returned.len, &bulks, &taken,
+                                             &t.error),
+                    CADRE_EPROTO); /* it has been taken */
+    cadre_bulks_fini(&bulks);
+    fini(&t);
+    CU_ASSERT_EQUAL(keeper.count, 0);
+    free(x);
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -1275,6 +1427,8 @@ int main(void)
         CHECK(after_the_first_batch_nothing_is_allocated),
         CHECK(without_memory_nothing_is_lost_but_the_trip),
         CHECK(without_memory_a_batch_of_arrays_fails_cleanly),
+        CHECK(a_large_array_stays_where_it_is_until_it_is_sent),
+        CHECK(outputs_without_their_large_array_are_refused),
         CHECK(without_memory_a_flush_can_be_repeated),
         {NULL, NULL},
     };
