@@ -6,6 +6,7 @@
  */
 #include "future.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +24,24 @@ bool cadre_future_has_ended(const struct cadre_future *future)
  * ---------------------------------------------------------------------
  */
 
+static void free_outcome(struct cadre_outcome *outcome)
+{
+    if (outcome != NULL)
+        cadre_bulks_fini(&outcome->bulks);
+    free(outcome);
+}
+
 /* Forget what is known of how it went. */
 static void drop_outcome(struct cadre_future *f)
 {
     if (f->err == CADRE_OK)
-        free(f->outcome);
+        free_outcome(f->outcome);
     else
         cadre_mishap_free(f->mishap);
     f->outcome = NULL;
     f->err = CADRE_OK;
     for (int i = 1; f->more != NULL && i < f->more->ranks; i++) {
-        free(f->more->rest[i - 1]);
+        free_outcome(f->more->rest[i - 1]);
         f->more->rest[i - 1] = NULL;
     }
 }
@@ -126,17 +134,44 @@ static struct cadre_future *future_of(struct cadre_job *job)
     return (struct cadre_future *)job;
 }
 
+/* The last of the large arguments has left. */
+static void on_released(struct cadre_keeper *keeper)
+{
+    struct cadre_future_more *more =
+        (void *)((char *)keeper - offsetof(struct cadre_future_more, keeper));
+
+    if (cadre_future_has_ended(more->future))
+        cadre_needs_drop(more->future);
+    cadre_future_unref(more->future);
+}
+
+static bool has_large(const struct cadre_table *t)
+{
+    return (t->row_bytes != NULL ? t->row_bytes[1] : t->bytes_per_row) >=
+           CADRE_BULK_MIN;
+}
+
+/* Large arguments are not copied: they stay until they have left. */
 static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
                       struct cadre_buffer *buffer)
 {
+    struct cadre_future *f = future_of(job);
     struct cadre_table *t;
     cadre_err err;
 
     (void)first;
     (void)count;
-    if ((err = cadre_future_table(future_of(job), &t, NULL)) != CADRE_OK)
+    if ((err = cadre_future_table(f, &t, NULL)) != CADRE_OK)
         return err;
+    if (has_large(t) && cadre_future_need_more(f) == CADRE_OK) {
+        t->keeper = &f->more->keeper;
+        t->keeper->released = on_released;
+        if (t->keeper->count == 0)
+            cadre_future_ref(f);
+        cadre_keeper_hold(t->keeper);
+    }
     err = cadre_args_pack(t, 0, 1, buffer);
+    cadre_keeper_release(t->keeper);
     cadre_table_free(t);
     return err;
 }
@@ -144,10 +179,11 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
 /* The outputs are kept as they came until somebody wants them. */
 static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
                         uint64_t count, const void *outputs, size_t len,
-                        struct cadre_error *error)
+                        struct cadre_bulks *bulks, struct cadre_error *error)
 {
     struct cadre_future *f = future_of(job);
     struct cadre_outcome *outcome, **at;
+    cadre_err err;
 
     (void)first;
     (void)count;
@@ -159,8 +195,14 @@ static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
                                "out of memory for the result");
     outcome->len = len;
     memcpy(outcome->outputs, outputs, len);
+    err = cadre_outputs_take_bulks(job->function->proto, outputs, len, bulks,
+                                   &outcome->bulks, error);
+    if (err != CADRE_OK) {
+        free(outcome);
+        return err;
+    }
     at = rank == 0 ? &f->outcome : &f->more->rest[rank - 1];
-    free(*at);
+    free_outcome(*at);
     *at = outcome;
     return CADRE_OK;
 }
@@ -228,7 +270,7 @@ static void on_done(struct cadre_job *job)
     if (f->err != CADRE_OK)
         state = f->err == CADRE_ECANCELLED ? CADRE_FUTURE_CANCELLED
                                            : CADRE_FUTURE_FAILED;
-    if (f->more != NULL)
+    if (f->more != NULL && f->more->keeper.count == 0)
         cadre_needs_drop(f);
     if (state == CADRE_FUTURE_FAILED && f->farm != NULL)
         cadre_future_unseen(f->farm, f);
@@ -527,7 +569,8 @@ static cadre_err learn(struct cadre_table *t,
                        struct cadre_error *error)
 {
     return t->has_store && outcome != NULL
-               ? cadre_table_learn(t, outcome->outputs, outcome->len, error)
+               ? cadre_table_learn_with(t, outcome->outputs, outcome->len,
+                                        &outcome->bulks, error)
                : CADRE_OK;
 }
 
@@ -543,9 +586,10 @@ static cadre_err take_rank(const struct cadre_outcome *outcome,
     if ((err = learn(t, outcome, error)) != CADRE_OK ||
         (err = cadre_outputs_view(t, &into, error)) != CADRE_OK ||
         (err = cadre_outputs_check_sizes(t, &into, error)) != CADRE_OK ||
-        (err = cadre_outputs_unpack(
+        (err = cadre_outputs_unpack_with(
              t, 0, 1, outcome != NULL ? outcome->outputs : NULL,
-             outcome != NULL ? outcome->len : 0, error)) != CADRE_OK)
+             outcome != NULL ? outcome->len : 0,
+             outcome != NULL ? &outcome->bulks : NULL, error)) != CADRE_OK)
         return err;
     for (size_t i = 0; i < into.count; i++)
         room->used[i] +=

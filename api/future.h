@@ -25,6 +25,7 @@
 /* Outputs of one rank, as they came. */
 struct cadre_outcome {
     size_t len;
+    struct cadre_bulks bulks; /* large arrays that came with them */
     _Alignas(16) unsigned char outputs[];
 };
 
@@ -64,7 +65,9 @@ struct cadre_callback {
 
 /* What few futures have. */
 struct cadre_future_more {
-    struct cadre_later later; /* when it has ended */
+    struct cadre_later later;   /* when it has ended */
+    struct cadre_keeper keeper; /* of large arguments on their way; has a
+                                   reference then */
     struct cadre_future *future;
 
     struct cadre_need *dependents, **last_dependent;

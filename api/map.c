@@ -76,6 +76,7 @@ struct run {
     bool has_lost_journal;           /* and the run was stopped for it */
     struct block *blocks; /* not handed over yet, in the order of their items */
     struct block **blocks_end;
+    struct cadre_keeper keeper; /* of the caller's arrays */
     uint64_t nblocks;
     uint64_t pulled;    /* items in blocks so far */
     uint64_t open_rows; /* items in the list */
@@ -114,7 +115,7 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
 
 static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
                         uint64_t count, const void *outputs, size_t len,
-                        struct cadre_error *error)
+                        struct cadre_bulks *bulks, struct cadre_error *error)
 {
     struct block *b = block_of(job);
     cadre_err err;
@@ -123,10 +124,18 @@ static cadre_err unpack(struct cadre_job *job, int rank, uint64_t first,
         return CADRE_OK;
 
     b->run->ended += count;
-    err = cadre_outputs_unpack(b->table, b->row0 + first, count, outputs, len,
-                               error);
+    err = cadre_outputs_unpack_with(b->table, b->row0 + first, count, outputs,
+                                    len, bulks, error);
     b->is_spoilt |= err != CADRE_OK;
     return err;
+}
+
+static void place(struct cadre_job *job, uint64_t first, uint64_t count,
+                  const void *outputs, size_t len, struct cadre_bulks *bulks)
+{
+    const struct block *b = block_of(job);
+
+    cadre_outputs_place(b->table, b->row0 + first, count, outputs, len, bulks);
 }
 
 static void on_ended(struct cadre_job *job, uint64_t first, uint64_t count)
@@ -237,6 +246,7 @@ static void on_done(struct cadre_job *job)
 
 static const struct cadre_job_ops block_ops = {.pack = pack,
                                                .unpack = unpack,
+                                               .place = place,
                                                .ended = on_ended,
                                                .failed = on_failed,
                                                .deadline = deadline_of,
@@ -634,6 +644,19 @@ static cadre_err prepare_table(const struct cadre_map *map, bool has_store,
     return CADRE_OK;
 }
 
+static bool is_free(void *arg)
+{
+    return ((const struct cadre_keeper *)arg)->count == 0;
+}
+
+/* Nothing large is on its way from or to the caller's arrays any more. */
+static void await_keeper(struct run *r)
+{
+    cadre_engine_lock(r->engine);
+    cadre_engine_wait(r->engine, is_free, &r->keeper, UINT64_MAX);
+    cadre_engine_unlock(r->engine);
+}
+
 static cadre_err run_arrays(struct run *r, struct cadre_error *error)
 {
     struct cadre_table *t = cadre_table_new(r->map->fn->proto);
@@ -643,6 +666,8 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
     if (t == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     err = prepare_table(r->map, cadre_farm_has_store(r->farm), t, &room, error);
+    if (r->recorder == NULL) /* which needs the bytes of each item */
+        t->keeper = &r->keeper;
     for (uint64_t i = 0;
          err == CADRE_OK && r->map->errors != NULL && i < t->count; i++)
         r->map->errors[i] = CADRE_OK;
@@ -653,6 +678,8 @@ static cadre_err run_arrays(struct run *r, struct cadre_error *error)
         if (!hand_over_finished(r))
             wait_for_news(r);
     }
+    if (r->keeper.count > 0)
+        await_keeper(r);
     if (room != NULL && r->map->into.count == 0)
         cadre_table_free_strings(t);
     cadre_table_free(t);

@@ -298,10 +298,11 @@ static cadre_err find_value(const struct cadre_need *need, const void **data,
 {
     const struct cadre_future *on = need->on;
 
-    return cadre_outputs_find(on->job.function->proto, need->output,
-                              on->outcome != NULL ? on->outcome->outputs : NULL,
-                              on->outcome != NULL ? on->outcome->len : 0, data,
-                              bytes, error);
+    return cadre_outputs_find_with(
+        on->job.function->proto, need->output,
+        on->outcome != NULL ? on->outcome->outputs : NULL,
+        on->outcome != NULL ? on->outcome->len : 0,
+        on->outcome != NULL ? &on->outcome->bulks : NULL, data, bytes, error);
 }
 
 static cadre_err fill_need(struct cadre_future *f,

@@ -6,6 +6,8 @@
  */
 #include "channel.h"
 
+#include "bytes.h"
+
 #include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,8 +15,21 @@
 #include <time.h>
 
 enum {
-    TAG_FRAMES = 1,       /* the one tag: frames name their own type */
+    TAG_FRAMES = 1, /* frames name their own type */
+    TAG_BULK = 2,   /* pieces of what the last frames announced */
+    PIECE_BYTES = 1 << 30,
+    ANNOUNCE_HEADER = 16, /* bytes, and of each bulk announced */
+    DROP_MS = 200,        /* for a receive from a peer that is dropped */
     SPARE_BYTES = 1 << 22 /* an idle buffer larger than this is given back */
+};
+
+static const unsigned char announce_magic[4] = {'C', 'D', 'R', 'B'};
+
+/* Requests of the pieces of bulks. */
+struct pieces {
+    MPI_Request *list;
+    size_t count;
+    bool has_failed;
 };
 
 /* A message under way. */
@@ -23,6 +38,7 @@ struct outgoing {
     MPI_Request request;
     int peer;
     struct cadre_buffer buffer;
+    struct pieces pieces; /* of its bulks */
 };
 
 struct cadre_channel {
@@ -44,6 +60,14 @@ struct cadre_channel {
     MPI_Request receiving; /* of `incoming`, MPI_REQUEST_NULL: none */
     int receiving_from;
     size_t receiving_len;
+    struct cadre_bulks bulks;       /* of the message being received, or lent */
+    struct pieces arriving;         /* of them */
+    size_t announce_len;            /* bytes before the frames of `incoming` */
+    struct cadre_bulks spare_bulks; /* owned memory for the next ones */
+    cadre_place_fn place;           /* NULL: bulks come for nobody */
+    void *place_user;
+    bool *is_dropped;       /* by peer */
+    uint64_t pressed_until; /* ms: see is_pressed() */
 };
 
 cadre_err cadre_mpi_err(int code, const char *what, struct cadre_error *error)
@@ -66,6 +90,83 @@ static double now_ms(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
+/* --- pieces of bulks ------------------------------------------------------ */
+
+static size_t pieces_of(const struct cadre_bulks *bulks)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < bulks->count; i++)
+        n += bulks->list[i].len / PIECE_BYTES +
+             (bulks->list[i].len % PIECE_BYTES > 0);
+    return n;
+}
+
+static bool make_pieces(const struct cadre_bulks *bulks, struct pieces *pieces)
+{
+    size_t n = pieces_of(bulks);
+
+    *pieces = (struct pieces){0};
+    return n == 0 || (pieces->list = calloc(n, sizeof(MPI_Request))) != NULL;
+}
+
+/* Start one transfer of `data` after another; there is room for them. */
+static int start_pieces(struct cadre_channel *s, int peer, bool is_out,
+                        const struct cadre_bulks *bulks, struct pieces *pieces)
+{
+    int code = MPI_SUCCESS;
+
+    for (size_t i = 0; i < bulks->count; i++) {
+        unsigned char *data = bulks->list[i].data;
+        size_t len = bulks->list[i].len, n;
+
+        for (size_t at = 0; at < len && code == MPI_SUCCESS; at += n) {
+            MPI_Request *r = &pieces->list[pieces->count];
+
+            n = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+            code = is_out ? MPI_Isend(data + at, (int)n, MPI_BYTE, peer,
+                                      TAG_BULK, s->comm, r)
+                          : MPI_Irecv(data + at, (int)n, MPI_BYTE, peer,
+                                      TAG_BULK, s->comm, r);
+            pieces->count += code == MPI_SUCCESS;
+        }
+    }
+    return code;
+}
+
+static void forget_pieces(struct pieces *pieces)
+{
+    free(pieces->list);
+    *pieces = (struct pieces){0};
+}
+
+/* Are they all through, well or not? */
+static bool test_pieces(struct pieces *pieces)
+{
+    while (pieces->count > 0) {
+        int done = 0;
+
+        if (MPI_Test(&pieces->list[pieces->count - 1], &done,
+                     MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+            pieces->has_failed = true;
+            done = 1;
+        }
+        if (!done)
+            return false;
+        pieces->count--;
+    }
+    return true;
+}
+
+/* Those that are not through are left to MPI. */
+static void leave_pieces(struct pieces *pieces)
+{
+    for (size_t i = 0; i < pieces->count; i++)
+        if (pieces->list[i] != MPI_REQUEST_NULL)
+            MPI_Request_free(&pieces->list[i]);
+    forget_pieces(pieces);
+}
+
 static void free_list(struct outgoing *o)
 {
     while (o != NULL) {
@@ -80,6 +181,8 @@ static void free_list(struct outgoing *o)
 /* Give the buffer of a message that has left to the next one. */
 static void recycle(struct cadre_channel *s, struct outgoing *o)
 {
+    forget_pieces(&o->pieces);
+    cadre_bulks_cut(&o->buffer.bulks, 0);
     if (o->buffer.capacity > SPARE_BYTES)
         cadre_buffer_fini(&o->buffer);
     o->buffer.len = 0;
@@ -99,6 +202,7 @@ static void complete_sends(struct cadre_channel *s)
         /* An error means that the peer is gone: there is nobody to send to. */
         if (MPI_Test(&o->request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             done = 1;
+        done = done && test_pieces(&o->pieces);
         /* It may only now have reached the peer, who may be asleep. */
         if (s->sent != NULL)
             s->sent(s->user, o->peer);
@@ -112,8 +216,33 @@ static void complete_sends(struct cadre_channel *s)
     s->sending_end = at;
 }
 
-/* What has not left after `linger_ms` is left to MPI: its memory is not freed,
- * for MPI may still read it. */
+/* A message that does not leave any more. Its memory is not freed, for MPI may
+ * still read it; that of bulks is not ours. */
+static void abandon_send(struct outgoing *o)
+{
+    if (o->request != MPI_REQUEST_NULL)
+        MPI_Request_free(&o->request);
+    leave_pieces(&o->pieces);
+    cadre_bulks_fini(&o->buffer.bulks);
+}
+
+/* Bulks that arrive no more. MPI is given a moment to see that, as their memory
+ * may be the user's; what it still may write to then is not freed. */
+static void abandon_bulks(struct cadre_channel *s)
+{
+    double deadline = now_ms() + DROP_MS;
+
+    for (size_t i = 0; i < s->arriving.count; i++)
+        MPI_Cancel(&s->arriving.list[i]);
+    while (!test_pieces(&s->arriving) && now_ms() < deadline) {
+    }
+    for (size_t i = 0; s->arriving.count > 0 && i < s->bulks.count; i++)
+        s->bulks.list[i].is_owned = false;
+    leave_pieces(&s->arriving);
+    cadre_bulks_cut(&s->bulks, 0);
+}
+
+/* What has not left after `linger_ms` is left to MPI. */
 static void linger(struct cadre_channel *s, double linger_ms)
 {
     double deadline = now_ms() + linger_ms;
@@ -122,7 +251,9 @@ static void linger(struct cadre_channel *s, double linger_ms)
     while (s->sending != NULL && now_ms() < deadline)
         complete_sends(s);
     for (struct outgoing *o = s->sending; o != NULL; o = o->next)
-        MPI_Request_free(&o->request);
+        abandon_send(o);
+    if (s->arriving.count > 0)
+        abandon_bulks(s);
     if (s->receiving != MPI_REQUEST_NULL) {
         MPI_Cancel(&s->receiving);
         MPI_Request_free(&s->receiving);
@@ -139,6 +270,9 @@ void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms)
         cadre_buffer_fini(&channel->open[i]);
     free_list(channel->spare);
     cadre_buffer_fini(&channel->incoming);
+    cadre_bulks_fini(&channel->bulks);
+    cadre_bulks_fini(&channel->spare_bulks);
+    free(channel->is_dropped);
     free(channel->open);
     free(channel->filled);
     free(channel->is_filled);
@@ -169,8 +303,9 @@ static cadre_err prepare(struct cadre_channel *s, struct cadre_error *error)
     s->filled = calloc((size_t)s->npeers, sizeof *s->filled);
     s->is_filled = calloc((size_t)s->npeers, sizeof *s->is_filled);
     s->is_broken = calloc((size_t)s->npeers, sizeof *s->is_broken);
-    if (s->open == NULL || s->filled == NULL || s->is_filled == NULL ||
-        s->is_broken == NULL)
+    s->is_dropped = calloc((size_t)s->npeers, sizeof *s->is_dropped);
+    if (s->is_dropped == NULL || s->open == NULL || s->filled == NULL ||
+        s->is_filled == NULL || s->is_broken == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     return CADRE_OK;
 }
@@ -260,19 +395,62 @@ void cadre_channel_drop_peer(struct cadre_channel *channel, int peer)
     while (*at != NULL) {
         struct outgoing *o = *at;
 
-        if (o->peer == peer) { /* MPI may still read its buffer */
+        if (o->peer == peer) {
             *at = o->next;
-            MPI_Request_free(&o->request);
+            abandon_send(o);
             free(o);
         } else {
             at = &o->next;
         }
     }
     channel->sending_end = at;
-    channel->open[peer].len = 0;
+    channel->is_dropped[peer] = true;
+    cadre_buffer_cut(&channel->open[peer], 0);
+    if (channel->arriving.count > 0 && channel->receiving_from == peer)
+        abandon_bulks(channel);
     if (channel->receiving != MPI_REQUEST_NULL &&
         channel->receiving_from == peer)
         abandon_receive(channel);
+}
+
+/* Write before the frames of `buffer` what follows them. */
+static cadre_err announce(struct cadre_buffer *buffer)
+{
+    const struct cadre_bulks *bulks = &buffer->bulks;
+    size_t len = ANNOUNCE_HEADER * (1 + bulks->count);
+    unsigned char *at;
+
+    if (cadre_buffer_reserve(buffer, len) != CADRE_OK)
+        return CADRE_ENOMEM;
+    at = buffer->data;
+    memmove(at + len, at, buffer->len);
+    memset(at, 0, len);
+    memcpy(at, announce_magic, sizeof announce_magic);
+    cadre_put_u32(at + 4, (uint32_t)bulks->count);
+    for (size_t i = 0; i < bulks->count; i++)
+        cadre_put_u64(at + ANNOUNCE_HEADER * (1 + i), bulks->list[i].len);
+    buffer->len += len;
+    return CADRE_OK;
+}
+
+/* What was begun is likely to be over so soon: see is_pressed(). */
+static void press(struct cadre_channel *s, const struct cadre_bulks *bulks)
+{
+    enum { LEAST_MS = 20, BYTES_PER_MS = 1 << 20 };
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < bulks->count; i++)
+        bytes += bulks->list[i].len;
+    s->pressed_until = (uint64_t)now_ms() + LEAST_MS + bytes / BYTES_PER_MS;
+}
+
+static cadre_err send_bulks(struct cadre_channel *s, struct outgoing *o,
+                            int peer, struct cadre_error *error)
+{
+    press(s, &o->buffer.bulks);
+    return cadre_mpi_err(
+        start_pieces(s, peer, true, &o->buffer.bulks, &o->pieces), "send",
+        error);
 }
 
 /* Send what stands in the open buffer of `peer` and leave an empty one. */
@@ -283,22 +461,37 @@ static cadre_err send_open(struct cadre_channel *s, int peer,
     struct cadre_buffer empty;
     struct outgoing *o;
     int done = 0;
+    bool has_bulks = open->bulks.count > 0;
     cadre_err err;
 
     if ((o = take_outgoing(s)) == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    if (has_bulks && (!make_pieces(&open->bulks, &o->pieces) ||
+                      announce(open) != CADRE_OK)) {
+        leave_pieces(&o->pieces);
+        recycle(s, o);
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    }
     empty = o->buffer;
     o->buffer = *open;
     *open = empty;
+    o->request = MPI_REQUEST_NULL;
     err = cadre_mpi_err(
         MPI_Isend(o->buffer.data, (int)(o->buffer.len / CADRE_FRAME_ALIGN),
                   s->unit, peer, TAG_FRAMES, s->comm, &o->request),
         "send", error);
+    if (err == CADRE_OK && has_bulks)
+        err = send_bulks(s, o, peer, error);
     if (err == CADRE_OK && s->sent != NULL)
         s->sent(s->user, peer);
-    if (err == CADRE_OK && s->sending == NULL &&
+    if (err == CADRE_OK && s->sending == NULL && !has_bulks &&
         MPI_Test(&o->request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
         done = 1;
+    if (err != CADRE_OK && has_bulks) {
+        abandon_send(o);
+        free(o);
+        return err;
+    }
     if (err != CADRE_OK || done) {
         recycle(s, o);
         return err;
@@ -360,26 +553,163 @@ static bool begin_receive(struct cadre_channel *s)
                       &s->receiving) == MPI_SUCCESS;
 }
 
-bool cadre_channel_receive(struct cadre_channel *channel,
-                           struct cadre_message *message)
+/* --- bulks that come ------------------------------------------------------ */
+
+void cadre_channel_trim(struct cadre_channel *channel)
+{
+    cadre_bulks_fini(&channel->spare_bulks);
+}
+
+/* The last message is not lent any more. What came for nobody is kept for the
+ * next, but where bulks are placed they have few that are alike. */
+static void let_go(struct cadre_channel *s)
+{
+    struct cadre_bulks *spare = &s->spare_bulks;
+
+    cadre_bulks_cut(spare, 0);
+    if (s->place == NULL && cadre_bulks_reserve(spare, s->bulks.count)) {
+        for (size_t i = 0; i < s->bulks.count; i++) {
+            struct cadre_bulk *b = &s->bulks.list[i];
+
+            if (b->is_owned)
+                spare->list[spare->count++] = *b;
+            b->is_owned = false;
+        }
+    }
+    cadre_bulks_cut(&s->bulks, 0);
+}
+
+/* Memory for `bulk`: that of a spare one of nearly its size, or new. */
+static bool allocate(struct cadre_channel *s, struct cadre_bulk *bulk)
+{
+    struct cadre_bulks *spare = &s->spare_bulks;
+
+    for (size_t i = 0; i < spare->count; i++) {
+        struct cadre_bulk *b = &spare->list[i];
+
+        if (b->capacity < bulk->len || b->capacity - bulk->len > bulk->len / 16)
+            continue;
+        bulk->data = b->data;
+        bulk->capacity = b->capacity;
+        bulk->is_owned = true;
+        *b = spare->list[--spare->count];
+        return true;
+    }
+    cadre_bulks_cut(spare, 0); /* never more than there is use for */
+    bulk->data = malloc(bulk->len);
+    bulk->capacity = bulk->len;
+    bulk->is_owned = bulk->data != NULL;
+    return bulk->is_owned;
+}
+
+/* Read what follows the message. False: nonsense, or no memory. */
+static bool read_announcement(struct cadre_channel *s)
+{
+    const unsigned char *at = s->incoming.data;
+    size_t len = s->receiving_len, count = cadre_get_u32(at + 4);
+
+    if (count == 0 || count >= len / ANNOUNCE_HEADER ||
+        !cadre_bulks_reserve(&s->bulks, count))
+        return false;
+    for (size_t i = 1; i <= count; i++) {
+        uint64_t bytes = cadre_get_u64(at + i * ANNOUNCE_HEADER);
+
+        if (bytes == 0 || bytes > PTRDIFF_MAX)
+            return false;
+        s->bulks.list[s->bulks.count++] = (struct cadre_bulk){.len = bytes};
+    }
+    s->announce_len = ANNOUNCE_HEADER * (1 + count);
+    return true;
+}
+
+static struct cadre_message received(struct cadre_channel *s)
+{
+    return (struct cadre_message){.peer = s->receiving_from,
+                                  .data = s->incoming.data + s->announce_len,
+                                  .len = s->receiving_len - s->announce_len,
+                                  .bulks = &s->bulks};
+}
+
+/* Find a place for each bulk and start to receive them. */
+static bool begin_bulks(struct cadre_channel *s)
+{
+    struct cadre_message message;
+
+    if (s->is_dropped[s->receiving_from] || !read_announcement(s))
+        return false;
+    message = received(s);
+    if (s->place != NULL)
+        s->place(s->place_user, &message);
+    for (size_t i = 0; i < s->bulks.count; i++)
+        if (s->bulks.list[i].data == NULL && !allocate(s, &s->bulks.list[i]))
+            return false;
+    if (!make_pieces(&s->bulks, &s->arriving))
+        return false;
+    if (start_pieces(s, s->receiving_from, false, &s->bulks, &s->arriving) ==
+        MPI_SUCCESS)
+        return true;
+    abandon_bulks(s);
+    return false;
+}
+
+/* The message has not come whole: it is as if there had been none. */
+static bool lose_message(struct cadre_channel *s)
+{
+    cadre_bulks_cut(&s->bulks, 0);
+    if (!s->is_dropped[s->receiving_from])
+        note_broken(s, s->receiving_from);
+    return false;
+}
+
+/* Are the bulks of the message all there? */
+static bool has_bulks_now(struct cadre_channel *s)
+{
+    bool has_failed;
+
+    if (!test_pieces(&s->arriving))
+        return false;
+    has_failed = s->arriving.has_failed;
+    forget_pieces(&s->arriving);
+    return has_failed ? lose_message(s) : true;
+}
+
+/* The frames of a message have come; `true` if that is all of it. */
+static bool on_frames(struct cadre_channel *s)
+{
+    s->announce_len = 0;
+    if (s->receiving_len < ANNOUNCE_HEADER ||
+        memcmp(s->incoming.data, announce_magic, sizeof announce_magic) != 0)
+        return true;
+    return begin_bulks(s) ? has_bulks_now(s) : lose_message(s);
+}
+
+/* Receive, as far as can be now; true: a message is there. */
+static bool proceed(struct cadre_channel *s)
 {
     int done = 0;
 
-    if (channel->sending != NULL)
-        complete_sends(channel);
-    if (channel->receiving == MPI_REQUEST_NULL && !begin_receive(channel))
+    if (s->arriving.count > 0)
+        return has_bulks_now(s);
+    if (s->bulks.count > 0)
+        let_go(s);
+    if (s->receiving == MPI_REQUEST_NULL && !begin_receive(s))
         return false;
-    if (MPI_Test(&channel->receiving, &done, MPI_STATUS_IGNORE) !=
-        MPI_SUCCESS) {
-        channel->receiving = MPI_REQUEST_NULL; /* it died while sending */
-        note_broken(channel, channel->receiving_from);
+    if (MPI_Test(&s->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+        s->receiving = MPI_REQUEST_NULL; /* it died while sending */
+        note_broken(s, s->receiving_from);
         return false;
     }
-    if (!done)
+    return done && on_frames(s);
+}
+
+bool cadre_channel_receive(struct cadre_channel *channel,
+                           struct cadre_message *message)
+{
+    if (channel->sending != NULL)
+        complete_sends(channel);
+    if (!proceed(channel))
         return false;
-    *message = (struct cadre_message){.peer = channel->receiving_from,
-                                      .data = channel->incoming.data,
-                                      .len = channel->receiving_len};
+    *message = received(channel);
     return true;
 }
 
@@ -398,7 +728,28 @@ bool cadre_channel_settle(struct cadre_channel *channel, double limit_ms)
     return channel->sending == NULL;
 }
 
+void cadre_channel_push(struct cadre_channel *channel)
+{
+    if (channel->sending != NULL)
+        complete_sends(channel);
+}
+
+void cadre_channel_set_place(struct cadre_channel *channel,
+                             cadre_place_fn place, void *user)
+{
+    channel->place = place;
+    channel->place_user = user;
+}
+
 bool cadre_channel_is_busy(const struct cadre_channel *channel)
 {
-    return channel->sending != NULL || channel->receiving != MPI_REQUEST_NULL;
+    return channel->sending != NULL || channel->receiving != MPI_REQUEST_NULL ||
+           channel->arriving.count > 0;
+}
+
+bool cadre_channel_is_pressed(const struct cadre_channel *channel)
+{
+    return channel->arriving.count > 0 ||
+           (channel->pressed_until > 0 && channel->sending != NULL &&
+            now_ms() < (double)channel->pressed_until);
 }

@@ -12,6 +12,16 @@
  * A message is a multiple of 16 bytes, as frames are, and is counted in units
  * of 16: so one may exceed 2^31 bytes.
  *
+ * The bulks (bulk.h) noted in a buffer follow its message as messages of their
+ * own, from the memory where they are to the memory where they are wanted, in
+ * pieces of at most 1 GiB. Such a message begins with what is to follow, all
+ * numbers little-endian:
+ *
+ *     "CDRB", u32 number of bulks, u64 zero, then for each u64 bytes, u64 zero
+ *
+ * and is handed out when they are there. A bulk that comes for nobody, on a
+ * worker, gets memory that is used again for the next one of its size.
+ *
  * Nothing here blocks, nothing is collective, and no thread is made: the caller
  * serialises all calls on the channels of a process.
  */
@@ -30,7 +40,14 @@ struct cadre_message {
     void *data; /* aligned to 16; may be written to; lent until the channel's
                    next receive() */
     size_t len;
+    struct cadre_bulks *bulks; /* lent likewise; who takes the memory of one
+                                  sets is_owned to false */
 };
+
+/* Called when a message has come whose bulks have not: `data` of each may be
+ * set (with its keeper held) to where it is to be received, `len` bytes. For
+ * the others the channel allocates memory. */
+typedef void (*cadre_place_fn)(void *user, const struct cadre_message *message);
 
 /* The text of an MPI error code, as CADRE_EMPI (CADRE_OK for MPI_SUCCESS);
  * `what` says what was being done. */
@@ -57,6 +74,21 @@ int cadre_channel_peers(const struct cadre_channel *channel);
 /* The open buffer of `peer`: append frames to it. Lent until the next flush. */
 struct cadre_buffer *cadre_channel_buffer(struct cadre_channel *channel,
                                           int peer);
+
+/* Ask `place` about bulks. */
+void cadre_channel_set_place(struct cadre_channel *channel,
+                             cadre_place_fn place, void *user);
+
+/* Give memory back that is kept for the next bulks. */
+void cadre_channel_trim(struct cadre_channel *channel);
+
+/* Complete sends, and nothing else: what was received last stays lent. */
+void cadre_channel_push(struct cadre_channel *channel);
+
+/* Is a bulk coming in, or was one sent so little ago that it is likely to be on
+ * its way? Then MPI wants to be called all the time: it copies in small
+ * pieces. */
+bool cadre_channel_is_pressed(const struct cadre_channel *channel);
 
 /* Send every open buffer. CADRE_EMPI: a peer's could not be sent and is
  * dropped; the others are on their way. CADRE_ENOMEM: those left stay open. */

@@ -140,6 +140,7 @@ static void on_message(struct cadre_engine *e, struct cadre_crew *crew,
 
     while (left > 0 && err == CADRE_OK) {
         err = cadre_frame_decode(at, left, &frame, &error);
+        frame.bulks = message->bulks;
         if (err == CADRE_OK)
             err = on_frame(e, crew, message->peer, &frame, &error);
         if (err == CADRE_OK) {
@@ -156,6 +157,31 @@ static void on_message(struct cadre_engine *e, struct cadre_crew *crew,
         crew->refusal = error;
     }
     cadre_engine_lose(e, crew, &crew->workers[message->peer]);
+}
+
+/* Where the bulks of a message are wanted. Only the first results say it: those
+ * behind them are not the next ones yet. */
+static void on_place(void *user, const struct cadre_message *message)
+{
+    struct cadre_crew *crew = user;
+    struct cadre_worker *w = &crew->workers[message->peer];
+    const unsigned char *at = message->data;
+    size_t left = message->len;
+    struct cadre_error ignored;
+    struct cadre_frame frame;
+
+    while (left > 0 && w->team != NULL &&
+           cadre_frame_decode(at, left, &frame, &ignored) == CADRE_OK &&
+           frame.generation == crew->generation) {
+        if (frame.type == CADRE_FRAME_RESULTS) {
+            frame.bulks = message->bulks;
+            if (w->events->on_place != NULL)
+                w->events->on_place(w, &frame);
+            return;
+        }
+        at += frame.len;
+        left -= frame.len;
+    }
 }
 
 /* Take every message that has arrived, and send what follows from them. */
@@ -317,6 +343,16 @@ static bool is_busy(const struct cadre_engine *e)
     return false;
 }
 
+/* Must MPI be called all the time, to move something large? */
+static bool is_pressed(const struct cadre_engine *e)
+{
+    for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
+        if (cadre_channel_is_pressed(c->channel))
+            return true;
+    }
+    return false;
+}
+
 static void nap(uint64_t ns)
 {
     struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
@@ -400,6 +436,10 @@ static void wait_busy(struct cadre_engine *e, const struct patience *p,
 {
     uint64_t ns = NAP_US * US;
 
+    if (is_pressed(e)) {
+        give_way(e, 0);
+        return;
+    }
     if (expected != UINT64_MAX && expected > now + EXPECTED_US * US) {
         ns = (expected - now) / 2;
         ns = ns < LONG_NAP_US * US ? ns : LONG_NAP_US * US;
@@ -549,8 +589,13 @@ static void *run_background(void *arg)
             continue;
         }
         if (is_busy(e)) { /* MPI must go on, and others must get the lock */
+            bool has_hurry = is_pressed(e);
+
             cadre_engine_unlock(e);
-            nap(NAP_US * US);
+            if (has_hurry)
+                sched_yield();
+            else
+                nap(NAP_US * US);
             cadre_engine_lock(e);
         } else {
             sleep_at_bell(e, &e->background_sleeps, limit);
@@ -685,6 +730,7 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
                             base > 0 ? engine->bells : NULL, base, &c, error);
     if (err != CADRE_OK)
         return err;
+    cadre_channel_set_place(c->channel, on_place, c);
     c->next = engine->crews;
     engine->crews = c;
     look_for_bells(engine);

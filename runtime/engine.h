@@ -34,6 +34,10 @@ struct cadre_engine_events {
                      const struct cadre_frame *frame);
     void (*on_news)(struct cadre_worker *worker,
                     const struct cadre_frame *frame);
+    /* Results have come whose bulks have not: where are these wanted? NULL:
+     * nowhere in particular. */
+    void (*on_place)(struct cadre_worker *worker,
+                     const struct cadre_frame *frame);
     void (*on_letter)(struct cadre_worker *worker,
                       const struct cadre_frame *frame); /* NULL: nobody's */
     void (*on_lost)(struct cadre_worker *worker);       /* it is gone */

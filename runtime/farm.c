@@ -471,24 +471,31 @@ static void end_tasks(struct team *t, uint64_t elapsed_ns)
     }
 }
 
-/* Results of one member: are they of the tasks that come next there? Then the
- * job takes them. */
-static bool take_results(struct member *m, const struct cadre_msg_results *msg)
+/* Are these results of the tasks that come next at `m`? */
+static bool are_next(const struct member *m,
+                     const struct cadre_msg_results *msg)
 {
     const struct sent *b = cadre_member_batch(m);
+
+    return b != NULL && id_of(b->job) == msg->job &&
+           b->first + m->done.task == msg->first && msg->count > 0 &&
+           msg->count <= b->count - m->done.task;
+}
+
+/* Results of one member, if they are the next: the job takes them. */
+static bool take_results(struct member *m, const struct cadre_msg_results *msg)
+{
     int rank = (int)(m - m->team->members);
     struct cadre_error error = {""};
     struct cadre_job *job;
     cadre_err err = CADRE_OK;
 
-    if (b == NULL || id_of(b->job) != msg->job ||
-        b->first + m->done.task != msg->first || msg->count == 0 ||
-        msg->count > b->count - m->done.task)
+    if (!are_next(m, msg))
         return false;
-    job = b->job;
+    job = cadre_member_batch(m)->job;
     if (rank == 0 || m->team->farm->options.has_all_ranks)
         err = job->ops->unpack(job, rank, msg->first, msg->count, msg->outputs,
-                               msg->outputs_len, &error);
+                               msg->outputs_len, msg->bulks, &error);
     if (err != CADRE_OK)
         fail(job, msg->first, msg->count, err, "", error.text);
     else if (take_failures(m, msg) != CADRE_OK) {
@@ -525,6 +532,25 @@ static void on_results(struct cadre_worker *worker,
         end_tasks(m->team, msg.elapsed_ns);
     cadre_farm_recruit(farm);
     cadre_farm_flush(farm);
+}
+
+/* The first rank's outputs go straight to where the job wants them. */
+static void on_place(struct cadre_worker *worker,
+                     const struct cadre_frame *frame)
+{
+    struct member *m = worker->team;
+    struct cadre_error ignored;
+    struct cadre_msg_results msg;
+    struct cadre_job *job;
+
+    if (m != m->team->members ||
+        cadre_results_decode(frame, &msg, &ignored) != CADRE_OK ||
+        !are_next(m, &msg))
+        return;
+    job = cadre_member_batch(m)->job;
+    if (job->ops->place != NULL)
+        job->ops->place(job, msg.first, msg.count, msg.outputs, msg.outputs_len,
+                        msg.bulks);
 }
 
 /* INIT has ended; where it failed no task can run. */
@@ -603,6 +629,7 @@ const struct cadre_engine_events cadre_farm_events = {
     .on_results = on_results,
     .on_ready = on_ready,
     .on_news = on_news,
+    .on_place = on_place,
     .on_lost = on_lost,
 };
 

@@ -39,7 +39,12 @@ struct cadre_job_ops {
      * them; an error makes them fail. */
     cadre_err (*unpack)(struct cadre_job *job, int rank, uint64_t first,
                         uint64_t count, const void *outputs, size_t len,
-                        struct cadre_error *error);
+                        struct cadre_bulks *bulks, struct cadre_error *error);
+    /* Such outputs have come, but not the large arrays: say where they are
+     * wanted (cadre_outputs_place()). The job is not to end while a keeper of
+     * its memory holds it. NULL: unpack() takes them from where they are. */
+    void (*place)(struct cadre_job *job, uint64_t first, uint64_t count,
+                  const void *outputs, size_t len, struct cadre_bulks *bulks);
     /* These tasks have ended well, on every rank and for good: none of them
      * runs again. NULL: not wanted. */
     void (*ended)(struct cadre_job *job, uint64_t first, uint64_t count);

@@ -223,7 +223,7 @@ static void take_results(struct seat *s, struct cadre_request *r,
         snprintf(text, sizeof text, "%.360s [%s]", failure.text, where);
     } else {
         fault.err = r->job->ops->unpack(r->job, 0, 0, 1, msg->outputs,
-                                        msg->outputs_len, &error);
+                                        msg->outputs_len, msg->bulks, &error);
         snprintf(text, sizeof text, "%.360s [%s]", error.text, where);
     }
     fault.text = text;

@@ -116,6 +116,7 @@ struct worker {
     uint64_t cancelled_ns; /* since when the task that runs apart is; 0: it is
                               not */
     uint64_t sent;         /* tasks of the batch before this are reported */
+    struct cadre_keeper leaving; /* large outputs, on their way out */
     struct cadre_task task;
     cadre_task *task_pointer; /* what a `cadre_task *` parameter is given */
 };
@@ -282,16 +283,36 @@ static cadre_err flush_outputs(struct worker *w, struct known *k,
     cadre_err err = cadre_rows_flush(k->rows, buffer);
 
     if (t->rank > 0 && !t->has_all)
-        buffer->len = len;
+        cadre_buffer_cut(buffer, len);
     if (err != CADRE_OK || w->outputs == NULL)
         return err;
-    buffer->len = len;
+    cadre_buffer_cut(buffer, len);
     if (cadre_buffer_reserve(buffer, w->outputs_len) != CADRE_OK)
         return CADRE_ENOMEM;
     memcpy(buffer->data + len, w->outputs, w->outputs_len);
     buffer->len = len + w->outputs_len;
     w->outputs = NULL;
     return CADRE_OK;
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
+
+    nanosleep(&t, NULL);
+}
+
+/* Large outputs leave from where they are, and rows to come need the place. (If
+ * the controller ends, the sentinel ends the wait with the process.) */
+static void await_outputs(struct worker *w)
+{
+    while (w->leaving.count > 0) {
+        cadre_channel_push(w->channel);
+        if (cadre_channel_is_pressed(w->channel))
+            sched_yield();
+        else
+            nap(BUSY_NAP_US * US);
+    }
 }
 
 /* Send the rows that have ended since the last time: `count` of them from
@@ -320,7 +341,9 @@ static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
     forget_failures(w);
     if (__fpending(stdout) > 0)
         fflush(stdout);
-    return cadre_channel_flush(w->channel, &error);
+    err = cadre_channel_flush(w->channel, &error);
+    await_outputs(w);
+    return err;
 }
 
 /* --- batches ---------------------------------------------------------------
@@ -368,9 +391,7 @@ static _Noreturn void say_last_word(struct worker *w, cadre_err err,
         send_results(w, w->running, w->task.job, w->sent, 0);
     end = cadre_now_ns() + LAST_WORD_S * 1000 * MS;
     while (cadre_channel_is_busy(w->channel) && cadre_now_ns() < end) {
-        struct cadre_message ignored;
-
-        cadre_channel_receive(w->channel, &ignored);
+        cadre_channel_push(w->channel);
     }
     fflush(stdout);
     _exit(status);
@@ -441,6 +462,7 @@ static int run_apart(void *arg, struct cadre_isolate_out *out)
     struct cadre_buffer outputs = {0};
 
     w->is_child = true;
+    cadre_rows_keep(w->running->rows, NULL); /* the outputs go by a pipe */
     call_function(w->running);
     if (t->has_failed)
         return cadre_isolate_put(out, &t->kind, sizeof t->kind) == CADRE_OK &&
@@ -760,8 +782,9 @@ static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
     w->task.attempt = msg.attempt;
     w->task.number = 0;
     bind_specials(w, k);
-    err = cadre_rows_load(k->rows, msg.count, (void *)(uintptr_t)msg.args,
-                          msg.args_len, error);
+    cadre_rows_keep(k->rows, &w->leaving);
+    err = cadre_rows_load_with(k->rows, msg.count, (void *)(uintptr_t)msg.args,
+                               msg.args_len, msg.bulks, error);
     if (err == CADRE_OK && (err = run_rows(w, k, &msg)) != CADRE_OK)
         cadre_error_set(error, err, "results: %s", cadre_strerror(err));
     return err;
@@ -1033,19 +1056,13 @@ static cadre_err on_message(struct worker *w,
 
     while (left > 0 && err == CADRE_OK && !w->is_dismissed) {
         err = cadre_frame_decode(at, left, &frame, error);
+        frame.bulks = message->bulks;
         if (err == CADRE_OK)
             err = on_frame(w, &frame, error);
         at += frame.len;
         left -= err == CADRE_OK ? frame.len : 0;
     }
     return err;
-}
-
-static void nap(uint64_t ns)
-{
-    struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
-
-    nanosleep(&t, NULL);
 }
 
 /* How this worker has waited since the last message. */
@@ -1067,9 +1084,12 @@ static bool sleep_at_bell(struct worker *w, struct patience *p,
      * arrived, so that one look finds nothing. */
     for (int i = 0; i < LOOKS && !has_come; i++)
         has_come = cadre_channel_receive(w->channel, message);
-    if (!has_come && !cadre_channel_is_busy(w->channel) &&
-        cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
-        p->empty = 0;
+    if (!has_come && !cadre_channel_is_busy(w->channel)) {
+        if (cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
+            p->empty = 0;
+        else
+            cadre_channel_trim(w->channel); /* it has nothing to do */
+    }
     cadre_bell_awake(w->bells, w->bell);
     return has_come;
 }
@@ -1085,6 +1105,8 @@ static bool rest(struct worker *w, struct patience *p,
     if (p->now_ns - p->since_ns < w->spin_ns) {
         if (p->empty > SPIN_FEW)
             sched_yield();
+    } else if (cadre_channel_is_pressed(w->channel)) {
+        sched_yield();
     } else if (cadre_channel_is_busy(w->channel)) {
         nap(BUSY_NAP_US * US);
     } else if (w->bells == NULL) {
@@ -1096,15 +1118,22 @@ static bool rest(struct worker *w, struct patience *p,
 }
 
 /* The next message, however long it takes. (If the controller ends, the
- * sentinel ends the wait with the process.) */
-static void next_message(struct worker *w, struct cadre_message *message)
+ * sentinel ends the wait with the process.) CADRE_ENOMEM: there was no memory
+ * for it. */
+static cadre_err next_message(struct worker *w, struct cadre_message *message,
+                              struct cadre_error *error)
 {
     struct patience p = {0};
 
     while (!cadre_channel_receive(w->channel, message)) {
+        if (cadre_channel_take_broken(w->channel) >= 0)
+            return cadre_error_set(error, CADRE_ENOMEM,
+                                   "no memory for a message from the "
+                                   "controller, or it was damaged");
         if (rest(w, &p, message))
             break;
     }
+    return CADRE_OK;
 }
 
 /* Tell the controller that it goes no further. */
@@ -1163,8 +1192,9 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
     if (result == CADRE_OK)
         guard(&w);
     while (!w.is_dismissed && result == CADRE_OK) {
-        next_message(&w, &message);
-        result = on_message(&w, &message, error);
+        result = next_message(&w, &message, error);
+        if (result == CADRE_OK)
+            result = on_message(&w, &message, error);
     }
     if (result != CADRE_OK)
         refuse(&w, result, error);
@@ -1172,9 +1202,9 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
     while (!w.is_dismissed) {
         struct cadre_error ignored;
 
-        next_message(&w, &message);
         w.is_greeted = false;
-        on_message(&w, &message, &ignored);
+        if (next_message(&w, &message, &ignored) == CADRE_OK)
+            on_message(&w, &message, &ignored);
     }
     fini(&w);
     return result;
