@@ -159,6 +159,11 @@ cadre_err cadre_value_see(const char *name, const struct cadre_value *value,
                           struct cadre_number *number, struct cadre_kept *kept,
                           struct cadre_error *error);
 
+/* The same for an array, which `kept` borrows. CADRE_ETYPE: pointers, or fewer
+ * elements than it says. */
+cadre_err cadre_array_see(const char *name, const struct cadre_numbers *array,
+                          struct cadre_kept *kept, struct cadre_error *error);
+
 /* Can `fn` fill a store before the first task (CADRE_INIT)? */
 cadre_err cadre_function_check_init(const struct cadre_function *fn,
                                     struct cadre_error *error);

@@ -52,8 +52,8 @@ cadre_err cadre_value_see(const char *name, const struct cadre_value *value,
     return CADRE_OK;
 }
 
-static cadre_err see_array(const char *name, const struct cadre_numbers *array,
-                           struct cadre_kept *kept, struct cadre_error *error)
+cadre_err cadre_array_see(const char *name, const struct cadre_numbers *array,
+                          struct cadre_kept *kept, struct cadre_error *error)
 {
     size_t size = cadre_type_size(array->type);
 
@@ -131,7 +131,7 @@ cadre_err cadre_store_put_elements(struct cadre_store *store, const char *name,
     cadre_err err;
 
     if ((err = check(store, name, "", &error)) == CADRE_OK &&
-        (err = see_array(name, &array, &kept, &error)) == CADRE_OK)
+        (err = cadre_array_see(name, &array, &kept, &error)) == CADRE_OK)
         err = cadre_store_keep(store, name, &kept, &error);
     return told(err, &error);
 }
@@ -277,7 +277,7 @@ cadre_err cadre_store_append_elements(struct cadre_store *store,
 
     if ((err = check(store, name, array.count > 0 ? array.data : "", &error)) ==
             CADRE_OK &&
-        (err = see_array(name, &array, &kept, &error)) == CADRE_OK)
+        (err = cadre_array_see(name, &array, &kept, &error)) == CADRE_OK)
         err = cadre_store_extend(store, name, &kept, &error);
     return told(err, &error);
 }

@@ -33,9 +33,10 @@ struct cadre_worker {
     uint64_t ended_ns;            /* when its process was found to have ended */
     int watch;                    /* cadre_process_watch(); -1: not near */
     uint32_t bell;
-    uint32_t batches; /* that it was sent */
-    uint32_t place;   /* in its farm's plan, from 1; 0: none */
-    void *team;       /* its owner's, while it works for one; else NULL */
+    uint32_t batches;    /* that it was sent */
+    uint64_t last_value; /* of its farm's values, that it was sent */
+    uint32_t place;      /* in its farm's plan, from 1; 0: none */
+    void *team;          /* its owner's, while it works for one; else NULL */
     const struct cadre_engine_events *events; /* the owner's, with `team` */
     uint64_t *functions; /* set of function ids it has been told */
     uint32_t functions_max;

@@ -123,6 +123,7 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
     case CADRE_FRAME_INIT:
     case CADRE_FRAME_DISBAND:
     case CADRE_FRAME_CLOSE:
+    case CADRE_FRAME_STORE_PUT:
         break;
     }
     return cadre_error_set(error, CADRE_EPROTO,

@@ -664,6 +664,7 @@ static void free_farm(struct cadre_farm *farm)
     free((char *)farm->options.cwd);
     free(farm->teams);
     free(farm->failed);
+    cadre_farm_free_values(farm);
     free(farm);
 }
 
@@ -774,8 +775,8 @@ cadre_err cadre_farm_create(struct cadre_engine *engine,
 
 /* --- jobs ----------------------------------------------------------------- */
 
-static cadre_err check_open(const struct cadre_farm *farm,
-                            struct cadre_error *error)
+cadre_err cadre_farm_check_open(const struct cadre_farm *farm,
+                                struct cadre_error *error)
 {
     if (farm->is_closed)
         return cadre_error_set(error, CADRE_ECLOSED,
@@ -807,7 +808,7 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
     uint64_t task_ns;
     cadre_err err;
 
-    if ((err = check_open(farm, error)) != CADRE_OK ||
+    if ((err = cadre_farm_check_open(farm, error)) != CADRE_OK ||
         (err = cadre_farm_lane(farm, how->ranks, &lane, error)) != CADRE_OK)
         return err;
     if (lane->ranks > 1 || farm->options.is_fresh || how->deadline_ns > 0 ||

@@ -174,6 +174,19 @@ void cadre_farm_resize(struct cadre_farm *farm, int teams);
 bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
                      cadre_err err, const char *text);
 
+/* Let the store of every worker, those to come too, have `kept` as `name`
+ * before the tasks that are submitted from now on; it is copied. Each process
+ * is sent it once. From now on tasks may leave arguments to the store.
+ *
+ * CADRE_ECLOSED, or why no task can run.
+ * CADRE_EINVAL, CADRE_ETYPE  as cadre_kept_encode().
+ * CADRE_ENOMEM
+ */
+struct cadre_kept;
+cadre_err cadre_farm_broadcast(struct cadre_farm *farm, const char *name,
+                               const struct cadre_kept *kept,
+                               struct cadre_error *error);
+
 /* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
  */
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm);

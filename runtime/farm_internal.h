@@ -3,6 +3,7 @@
  *     farm.c        jobs, the scheduler's actions, what workers say
  *     farm_team.c   a team: its members, what it was sent, how far each is
  *     farm_staff.c  teams come and go: hiring, spawning, replacing
+ *     farm_values.c what every worker's store is to have
  *     farm_gang.c   where tasks want different numbers of ranks: which teams
  *                   there are
  */
@@ -135,6 +136,8 @@ struct cadre_farm {
     char last_lost[256];              /* what became of the team lost last */
     struct cadre_failed_task *failed; /* room for an event */
     size_t failed_cap;
+    struct farm_value *values; /* broadcast, the oldest first */
+    uint64_t last_value;       /* numbers given to them */
 };
 
 /* --- farm.c --------------------------------------------------------------- */
@@ -152,6 +155,19 @@ void cadre_farm_flush(struct cadre_farm *farm);
  * submitted from now on too. */
 void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
                       const struct cadre_error *error);
+
+/* Can it take something more? Else why not. */
+cadre_err cadre_farm_check_open(const struct cadre_farm *farm,
+                                struct cadre_error *error);
+
+/* --- farm_values.c -------------------------------------------------------- */
+
+/* Send the members of the team what was broadcast and they do not have.
+ * CADRE_ENOMEM. */
+cadre_err cadre_farm_send_values(const struct team *team);
+
+/* Nobody will be sent them any more. */
+void cadre_farm_free_values(struct cadre_farm *farm);
 
 /* --- farm_team.c ---------------------------------------------------------- */
 

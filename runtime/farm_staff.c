@@ -261,6 +261,8 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
         err = introduce_team(t, how == CADRE_HIRE_NEW ? FILL_TOGETHER
                                                       : FILL_ALONE);
     if (err == CADRE_OK)
+        err = cadre_farm_send_values(t);
+    if (err == CADRE_OK)
         err = cadre_farm_step(lane, &event);
     if (err == CADRE_OK)
         return CADRE_OK;
@@ -510,6 +512,7 @@ void cadre_farm_send_off(struct member *m)
     give_place_back(m->team->farm, w);
     if (w->is_lost)
         return;
+    w->last_value = 0;
     buffer = cadre_channel_buffer(m->crew->channel, m->peer);
     if (m->team->state != TEAM_BENCH)
         err = cadre_disband_encode(&team, m->crew->generation, buffer);

@@ -43,7 +43,7 @@ cadre_err cadre_frame_decode(const void *data, size_t len,
                                version, CADRE_FRAME_VERSION);
     type = cadre_get_u16(at + 6);
     if (type < CADRE_FRAME_HELLO ||
-        (type > CADRE_FRAME_NEWS && type != CADRE_FRAME_LETTER))
+        (type > CADRE_FRAME_STORE_PUT && type != CADRE_FRAME_LETTER))
         return cadre_error_set(error, CADRE_EPROTO,
                                "a frame of unknown type %u", type);
     frame_len = cadre_get_u64(at + LENGTH_AT);

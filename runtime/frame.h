@@ -25,6 +25,7 @@
  *         TEAM     ------------------->              to each of its members
  *         INIT     ------------------->              if the object has one
  *                  <-------------------  READY       the outcome of INIT
+ *         STORE_PUT ------------------>              a value for the store
  *         BATCH    ------------------->              to each of the members
  *                  <-------------------  NEWS        when a task tells some
  *                  <-------------------  RESULTS     one or more per batch
@@ -70,7 +71,8 @@ enum cadre_frame_type {
     CADRE_FRAME_DISBAND = 11,
     CADRE_FRAME_CLOSE = 12,
     CADRE_FRAME_NEWS = 13,
-    CADRE_FRAME_LETTER = 17 /* 14 to 16 are reserved for the store */
+    CADRE_FRAME_STORE_PUT = 14,
+    CADRE_FRAME_LETTER = 17 /* 15 and 16 are reserved for the store */
 };
 
 /* A growing, 16-aligned byte buffer that frames are encoded into, one after
@@ -204,6 +206,16 @@ struct cadre_msg_init {
     uint32_t function; /* id of an earlier FUNCTION */
 };
 
+/* Controller to worker: keep this value (store.h) in the store of the team's
+ * object. A large one is a bulk. */
+struct cadre_msg_store_put {
+    uint32_t team;
+    const unsigned char *data; /* as cadre_kept_encode() wrote it; lent by the
+                                  input when decoded */
+    size_t len;
+    struct cadre_keeper *keeper; /* encoding: of `data`, if it goes apart */
+};
+
 /* Worker to controller: INIT has ended, or a TEAM could not be formed. */
 struct cadre_msg_ready {
     uint32_t team;
@@ -270,6 +282,9 @@ cadre_err cadre_close_encode(const struct cadre_msg_end *msg,
                              uint32_t generation, struct cadre_buffer *buffer);
 cadre_err cadre_news_encode(const struct cadre_msg_news *msg,
                             uint32_t generation, struct cadre_buffer *buffer);
+cadre_err cadre_store_put_encode(const struct cadre_msg_store_put *msg,
+                                 uint32_t generation,
+                                 struct cadre_buffer *buffer);
 
 cadre_err cadre_letter_encode(const struct cadre_msg_letter *msg,
                               uint32_t generation, struct cadre_buffer *buffer);
@@ -336,6 +351,9 @@ cadre_err cadre_end_decode(const struct cadre_frame *frame, /* DISBAND, CLOSE */
 cadre_err cadre_news_decode(const struct cadre_frame *frame,
                             struct cadre_msg_news *msg,
                             struct cadre_error *error);
+cadre_err cadre_store_put_decode(const struct cadre_frame *frame,
+                                 struct cadre_msg_store_put *msg,
+                                 struct cadre_error *error);
 
 /* Sets `*msg` on failure too. */
 cadre_err cadre_letter_decode(const struct cadre_frame *frame,

@@ -216,3 +216,62 @@ cadre_err cadre_news_decode(const struct cadre_frame *frame,
         *msg = m;
     return r.err;
 }
+
+/* A large value goes beside the frame. */
+cadre_err cadre_store_put_encode(const struct cadre_msg_store_put *msg,
+                                 uint32_t generation,
+                                 struct cadre_buffer *buffer)
+{
+    bool is_apart = msg->len >= CADRE_BULK_MIN;
+    size_t within = is_apart ? 0 : msg->len, mark;
+
+    if ((is_apart && !cadre_bulks_reserve(&buffer->bulks, 1)) ||
+        begin(buffer, CADRE_FRAME_STORE_PUT, generation, 24 + within, &mark) !=
+            CADRE_OK)
+        return CADRE_ENOMEM;
+    if (is_apart) {
+        cadre_keeper_hold(msg->keeper);
+        buffer->bulks.list[buffer->bulks.count++] =
+            (struct cadre_bulk){.data = (void *)(uintptr_t)msg->data,
+                                .len = msg->len,
+                                .at = mark,
+                                .keeper = msg->keeper};
+    }
+    put_u32(buffer, msg->team);
+    put_u32(buffer, is_apart ? (uint32_t)buffer->bulks.count : 0);
+    put_u64(buffer, msg->len);
+    put_zeros(buffer, 8);
+    put_bytes(buffer, msg->data, within);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_store_put_decode(const struct cadre_frame *frame,
+                                 struct cadre_msg_store_put *msg,
+                                 struct cadre_error *error)
+{
+    struct reader r =
+        reader_of(frame, CADRE_FRAME_STORE_PUT, "STORE_PUT", error);
+    struct cadre_msg_store_put m = {0};
+    const struct cadre_bulk *bulk = NULL;
+    uint32_t number;
+    uint64_t len;
+
+    m.team = get_u32(&r, "team");
+    if (m.team == 0)
+        complain(&r, "team", "is 0");
+    number = get_u32(&r, "bulk");
+    len = get_u64(&r, "len");
+    get_padding(&r, 8);
+    if (number == 0)
+        m.data = get_bytes(&r, len, "value");
+    else if (frame->bulks != NULL && number <= frame->bulks->count)
+        bulk = &frame->bulks->list[number - 1];
+    if (bulk != NULL && bulk->len == len)
+        m.data = bulk->data;
+    if (m.data == NULL)
+        complain(&r, "value", "is not with it");
+    m.len = (size_t)len;
+    if (finish(&r) == CADRE_OK)
+        *msg = m;
+    return r.err;
+}

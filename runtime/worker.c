@@ -4,6 +4,7 @@
  *     FUNCTION -> found by library and symbol; what is wrong with it is
  *                 remembered and becomes the failure of each of its tasks
  *     TEAM     -> formed together with the other members
+ *     STORE_PUT -> kept in the store of the team's object
  *     INIT     -> the init function fills the store; READY says how it went
  *     BATCH    -> called row by row; RESULTS when it is done, and in between
  *                 when it takes long
@@ -926,6 +927,25 @@ static cadre_err on_init(struct worker *w, const struct cadre_frame *frame,
                       w->task.team->error.text, error);
 }
 
+static cadre_err on_store_put(struct worker *w, const struct cadre_frame *frame,
+                              struct cadre_error *error)
+{
+    struct cadre_msg_store_put msg;
+    struct cadre_workteam *team;
+    struct cadre_kept kept;
+    const char *name;
+    cadre_err err;
+
+    if ((err = cadre_store_put_decode(frame, &msg, error)) != CADRE_OK ||
+        (err = cadre_kept_decode(msg.data, msg.len, &name, &kept, error)) !=
+            CADRE_OK)
+        return err;
+    if ((team = cadre_workteam_find(&w->teams, msg.team)) == NULL)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a value for an unknown team");
+    return cadre_store_keep(team->store->store, name, &kept, error);
+}
+
 static void leave_object(struct worker *w, uint32_t number)
 {
     cadre_workteams_close(&w->teams, number);
@@ -1026,6 +1046,8 @@ static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
     case CADRE_FRAME_DISBAND:
     case CADRE_FRAME_CLOSE:
         return on_end(w, frame, error);
+    case CADRE_FRAME_STORE_PUT:
+        return on_store_put(w, frame, error);
     case CADRE_FRAME_LETTER:
         return cadre_error_set(error, CADRE_ESTATE,
                                "a message for a program that runs functions: "

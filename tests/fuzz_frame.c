@@ -72,6 +72,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_end ending;
     struct cadre_msg_news news;
     struct cadre_msg_letter letter;
+    struct cadre_msg_store_put put;
     cadre_err err = CADRE_OK;
 
     switch (frame->type) {
@@ -127,6 +128,10 @@ static cadre_err decode(const struct cadre_frame *frame,
     case CADRE_FRAME_NEWS:
         if ((err = cadre_news_decode(frame, &news, error)) == CADRE_OK)
             touch_text(news.text);
+        break;
+    case CADRE_FRAME_STORE_PUT:
+        if ((err = cadre_store_put_decode(frame, &put, error)) == CADRE_OK)
+            touch_bytes(put.data, put.len);
         break;
     case CADRE_FRAME_LETTER:
         if ((err = cadre_letter_decode(frame, &letter, error)) == CADRE_OK)

@@ -1,5 +1,5 @@
-/* mpi_bulk.c - large arrays, which travel beside their frames, through real
- * workers.
+/* mpi_bulk.c - large arrays, which travel beside their frames, and values that
+ * are broadcast, through real workers.
  */
 #include "mpi_check.h"
 
@@ -328,6 +328,124 @@ static void a_pool_that_ends_early_lets_large_arrays_go(void)
     cadre_pool_destroy(pool);
 }
 
+/* --- broadcast --------------------------------------------------------------
+ */
+
+CADRE_TASK(double, look_up,
+           (int64_t i, size_t n, const double table[n], long factor))
+{
+    return i < (int64_t)n ? factor * table[i] : -1;
+}
+
+CADRE_TASK(size_t, length_of, (const char *text, int i))
+{
+    return strlen(text) + (size_t)i;
+}
+
+CADRE_TASK(int, die, (int i))
+{
+    raise(SIGKILL);
+    return i;
+}
+
+/* Do `count` tasks find the table, whose elements are 0, 1, ... plus `from`,
+ * and `factor`? */
+static bool finds(struct cadre_pool *pool, double from, long factor)
+{
+    enum { TASKS = 300 };
+    double out[TASKS];
+    int64_t i[TASKS];
+    bool is_right = true;
+
+    for (int k = 0; k < TASKS; k++)
+        i[k] = k;
+    CHECK_OK(cadre_pool_starmap(pool, CADRE_FN(look_up), TASKS,
+                                CADRE_COLUMNS(CADRE_NAMED("i", CADRE_EACH(i))),
+                                CADRE_INTO(out)));
+    for (int k = 0; k < TASKS; k++)
+        is_right &= out[k] == (double)factor * (from + k);
+    return is_right;
+}
+
+static void what_is_broadcast_is_found_by_every_task(void)
+{
+    struct cadre_pool *pool = pool_of(3);
+    double *x = counted(1);
+    struct cadre_future *f;
+    size_t n = 0;
+
+    CHECK_OK(cadre_broadcast(pool, "factor", 2));
+    CHECK_OK(cadre_broadcast_array(pool, "table", N, x));
+    memset(x, 0, N * sizeof *x); /* it was copied */
+    CU_ASSERT(finds(pool, 0, 2));
+    CHECK_OK(cadre_broadcast(pool, "factor", 3));
+    for (int i = 0; i < N; i++)
+        x[i] = 100 + i;
+    for (int i = 0; i < 5; i++) /* the last one counts */
+        CHECK_OK(cadre_broadcast_array(pool, "table", N - i, x));
+    CU_ASSERT(finds(pool, 100, 3));
+    CHECK_OK(cadre_broadcast_array(pool, "table", 400, x)); /* a small one */
+    CU_ASSERT(finds(pool, 100, 3));
+    CHECK_OK(cadre_broadcast(pool, "text", "twelve bytes"));
+    f = cadre_submit(pool, CADRE_FN(length_of), CADRE_ARG("i", 5));
+    CHECK_OK(cadre_future_result(f, CADRE_INTO(&n)));
+    CU_ASSERT_EQUAL(n, 17);
+    cadre_future_free(f);
+    cadre_pool_destroy(pool);
+    free(x);
+}
+
+static void a_worker_that_comes_later_has_what_was_broadcast(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    double *x = counted(1);
+
+    CHECK_OK(cadre_broadcast_array(pool, "table", N, x));
+    CHECK_OK(cadre_broadcast(pool, "factor", 7));
+    for (int i = 0; i < 2; i++) {
+        struct cadre_future *f = cadre_submit(pool, CADRE_FN(die), i);
+
+        CHECK_ERR(CADRE_ELOST, cadre_future_result(f, CADRE_NOTHING));
+        cadre_future_free(f);
+        CU_ASSERT(finds(pool, 0, 7));
+    }
+    cadre_pool_destroy(pool);
+    pool = pool_of(2); /* resident workers have forgotten it */
+    CHECK_OK(cadre_broadcast(pool, "factor", 7));
+    struct cadre_future *f =
+        cadre_submit(pool, CADRE_FN(look_up), CADRE_ARG("i", 1));
+
+    CHECK_ERR(CADRE_ETYPE, cadre_future_result(f, CADRE_NOTHING));
+    CHECK_SAYS("neither given nor stored");
+    cadre_future_free(f);
+    cadre_pool_destroy(pool);
+    free(x);
+}
+
+static void a_mistake_in_broadcasting_is_told(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    struct cadre_object *none = NULL;
+    double x[3] = {1, 2, 3};
+    char name[300];
+
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    CHECK_ERR(CADRE_EINVAL, cadre_broadcast(none, "k", 1));
+    CHECK_SAYS("the object is NULL");
+    CHECK_ERR(CADRE_EINVAL, cadre_broadcast(pool, NULL, 1));
+    CHECK_SAYS("the name is NULL");
+    CHECK_ERR(CADRE_EINVAL, cadre_broadcast(pool, "", 1));
+    CHECK_ERR(CADRE_EINVAL, cadre_broadcast(pool, name, 1));
+    CHECK_ERR(CADRE_ETYPE, cadre_broadcast(pool, "x", x));
+    CHECK_SAYS("needs its length");
+    CHECK_ERR(CADRE_ETYPE, cadre_broadcast_array(pool, "x", 4, x));
+    CHECK_SAYS("3 elements");
+    CHECK_OK(cadre_shutdown(pool, 0));
+    CHECK_ERR(CADRE_ECLOSED, cadre_broadcast(pool, "k", 1));
+    cadre_pool_destroy(pool);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -339,6 +457,9 @@ int main(int argc, char **argv)
         CHECK(a_task_with_a_large_array_can_fail),
         CHECK(a_worker_that_dies_leaves_the_large_arrays_of_others),
         CHECK(a_pool_that_ends_early_lets_large_arrays_go),
+        CHECK(what_is_broadcast_is_found_by_every_task),
+        CHECK(a_worker_that_comes_later_has_what_was_broadcast),
+        CHECK(a_mistake_in_broadcasting_is_told),
         {NULL, NULL}};
 
     CADRE_CHECK(cadre_init(&argc, &argv));

@@ -162,6 +162,16 @@ static cadre_err encode_news(struct cadre_buffer *buffer)
         9, buffer);
 }
 
+static cadre_err encode_store_put(struct cadre_buffer *buffer)
+{
+    static const unsigned char value[5] = {1, 2, 3, 4, 5};
+
+    return cadre_store_put_encode(
+        &(struct cadre_msg_store_put){
+            .team = 4, .data = value, .len = sizeof value},
+        9, buffer);
+}
+
 static const double letter_array[] = {0.5, -2};
 static const int32_t letter_number = -7;
 static const struct cadre_msg_letter letter = {
@@ -180,10 +190,10 @@ static cadre_err encode_letter(struct cadre_buffer *buffer)
 
 /* In the order of enum cadre_frame_type, from 1; LETTER is the last. */
 static cadre_err (*const encoders[])(struct cadre_buffer *) = {
-    encode_hello, encode_welcome, encode_refuse,  encode_function,
-    encode_batch, encode_results, encode_bye,     encode_team,
-    encode_ready, encode_init,    encode_disband, encode_close,
-    encode_news,  encode_letter};
+    encode_hello, encode_welcome,   encode_refuse,  encode_function,
+    encode_batch, encode_results,   encode_bye,     encode_team,
+    encode_ready, encode_init,      encode_disband, encode_close,
+    encode_news,  encode_store_put, encode_letter};
 
 enum { NTYPES = sizeof encoders / sizeof encoders[0] };
 
@@ -203,6 +213,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_end e;
     struct cadre_msg_news n;
     struct cadre_msg_letter l;
+    struct cadre_msg_store_put p;
 
     switch (frame->type) {
     case CADRE_FRAME_HELLO:
@@ -230,10 +241,55 @@ static cadre_err decode(const struct cadre_frame *frame,
         return cadre_news_decode(frame, &n, error);
     case CADRE_FRAME_LETTER:
         return cadre_letter_decode(frame, &l, error);
+    case CADRE_FRAME_STORE_PUT:
+        return cadre_store_put_decode(frame, &p, error);
     case CADRE_FRAME_BYE:
         return CADRE_OK;
     }
     return CADRE_EPROTO;
+}
+
+static void a_value_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_store_put msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_store_put(&buffer), CADRE_OK);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_store_put_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.team, 4);
+    CU_ASSERT_EQUAL(msg.len, 5);
+    CU_ASSERT_EQUAL(msg.data[4], 5);
+    CU_ASSERT_EQUAL((uintptr_t)msg.data % CADRE_FRAME_ALIGN, 0);
+    CU_ASSERT_EQUAL(buffer.bulks.count, 0);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_large_value_goes_beside_its_frame(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_keeper keeper = {0};
+    struct cadre_msg_store_put msg = {.team = 4,
+                                      .data = calloc(1, CADRE_BULK_MIN),
+                                      .len = CADRE_BULK_MIN,
+                                      .keeper = &keeper};
+    const unsigned char *value = msg.data;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(cadre_store_put_encode(&msg, 9, &buffer), CADRE_OK);
+    CU_ASSERT_EQUAL(keeper.count, 1);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL(cadre_store_put_decode(&frame, &msg, NULL), CADRE_EPROTO);
+    frame.bulks = &buffer.bulks;
+    CU_ASSERT_EQUAL(cadre_store_put_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_PTR_EQUAL(msg.data, value);
+    buffer.bulks.list[0].len++;
+    CU_ASSERT_EQUAL(cadre_store_put_decode(&frame, &msg, NULL), CADRE_EPROTO);
+    cadre_frame_abort(&buffer, 0);
+    CU_ASSERT_EQUAL(keeper.count, 0);
+    cadre_buffer_fini(&buffer);
+    free((void *)(uintptr_t)value);
 }
 
 static void hello_comes_back(void)
@@ -625,7 +681,7 @@ static void an_impossible_header_is_refused(void)
 {
     expect_damage(encode_bye, 0, 'X', 1, "no frame");
     expect_damage(encode_bye, 6, 0, 2, "type 0");
-    expect_damage(encode_bye, 6, 14, 2, "type 14");
+    expect_damage(encode_bye, 6, 15, 2, "type 15");
     expect_damage(encode_bye, 8, 0, 8, "length 0");
     expect_damage(encode_bye, 8, 16, 8, "length 16");
     expect_damage(encode_bye, 8, 31, 8, "length 31");
@@ -778,6 +834,8 @@ static void a_buffer_can_be_asked_for_too_much(void)
 int main(void)
 {
     static const struct check_test tests[] = {
+        CHECK(a_value_comes_back),
+        CHECK(a_large_value_goes_beside_its_frame),
         CHECK(hello_comes_back),
         CHECK(welcome_comes_back),
         CHECK(refuse_comes_back),

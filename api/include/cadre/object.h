@@ -111,6 +111,38 @@ CADRE_API cadre_err cadre_object_shutdown(struct cadre_object *object,
     (cadre_object_pending((struct cadre_object *)CADRE_OBJECT_(object)))
 CADRE_API uint64_t cadre_object_pending(struct cadre_object *object);
 
+/* Let the store of every worker have the number or string `x` as `name` (1 to
+ * 255 bytes), before any task that is submitted from now on, in place of what
+ * has that name there. It is copied, and sent once to each process, also to
+ * those that take the place of lost ones: tasks that leave the parameter `name`
+ * out find it there, however many they are.
+ *
+ *     cadre_broadcast_array(pool, "table", n, table);
+ *     cadre_pool_starmap(pool, CADRE_FN(look_up), count,
+ *                        CADRE_COLUMNS(CADRE_NAMED("i", CADRE_EACH(i))), ...);
+ *
+ * CADRE_EINVAL   the name.
+ * CADRE_ETYPE    neither a number nor a string, or an array without its length.
+ * CADRE_ECLOSED  it has been shut down.
+ * CADRE_ENOMEM
+ */
+#define cadre_broadcast(object, name, x)                                       \
+    (cadre_object_broadcast((struct cadre_object *)CADRE_OBJECT_(object),      \
+                            (name), CADRE_VALUE_(x)))
+CADRE_API cadre_err cadre_object_broadcast(struct cadre_object *object,
+                                           const char *name,
+                                           struct cadre_value value);
+
+/* The same for the `count` numbers at `x`. CADRE_ETYPE also where `x` has less
+ * than that, as far as the compiler knows. */
+#define cadre_broadcast_array(object, name, count, x)                          \
+    (cadre_object_broadcast_array(                                             \
+        (struct cadre_object *)CADRE_OBJECT_(object), (name),                  \
+        CADRE_NUMBERS_((count), (x))))
+CADRE_API cadre_err cadre_object_broadcast_array(struct cadre_object *object,
+                                                 const char *name,
+                                                 struct cadre_numbers array);
+
 /* Teams at work; fewer than asked for while lost ones are being replaced. */
 #define cadre_teams(object)                                                    \
     (cadre_object_teams((struct cadre_object *)CADRE_OBJECT_(object)))
