@@ -1132,6 +1132,8 @@ static bool rest(struct worker *w, struct patience *p,
     } else if (cadre_channel_is_busy(w->channel)) {
         nap(BUSY_NAP_US * US);
     } else if (w->bells == NULL) {
+        if (p->now_ns - p->since_ns > SLEEP_MS * MS)
+            cadre_channel_trim(w->channel);
         nap(POLL_MS * MS);
     } else {
         return sleep_at_bell(w, p, message);
