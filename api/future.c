@@ -514,11 +514,9 @@ static bool cancel_waiting(struct cadre_future *f)
 {
     bool is_cancelled;
 
-    cadre_future_ref(f);
     cadre_farm_cancel(f->farm, &f->job);
     cadre_engine_run_later(f->engine);
     is_cancelled = f->state == CADRE_FUTURE_CANCELLED;
-    cadre_future_unref(f);
     return is_cancelled;
 }
 
