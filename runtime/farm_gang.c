@@ -370,11 +370,10 @@ static bool end_team(struct lane *lane, bool is_idle)
     return true;
 }
 
-void cadre_farm_arrange(struct cadre_farm *farm)
+static void arrange(struct cadre_farm *farm)
 {
     struct cadre_lane_state lanes[LANES_MAX] = {{0}};
-    bool goes_on = (farm->nlanes > 1 || farm->nbench > 0) &&
-                   farm->broken == CADRE_OK && !farm->is_ending;
+    bool goes_on = true;
 
     while (goes_on) {
         struct cadre_gang_state state = {.lanes = lanes};
@@ -398,4 +397,12 @@ void cadre_farm_arrange(struct cadre_farm *farm)
             break;
         }
     }
+}
+
+/* Called with every task: what has one lane pays nothing. */
+void cadre_farm_arrange(struct cadre_farm *farm)
+{
+    if ((farm->nlanes > 1 || farm->nbench > 0) && farm->broken == CADRE_OK &&
+        !farm->is_ending)
+        arrange(farm);
 }
