@@ -283,7 +283,7 @@ static void on_done(struct cadre_job *job)
             cadre_farm_hold(f->farm);
         cadre_future_ref(f);
         f->more->later.run = finish;
-        cadre_engine_later(f->engine, &f->more->later);
+        cadre_engine_later(cadre_engine_now(), &f->more->later);
     }
     cadre_future_unref(f);
 }
@@ -330,7 +330,7 @@ void cadre_futures_leave(struct cadre_farm *farm)
 static void run_callbacks(struct cadre_future *f)
 {
     struct running running = {.outer = innermost, .farm = f->farm};
-    struct cadre_engine *e = f->engine;
+    struct cadre_engine *e = cadre_engine_now();
     struct cadre_callback *c;
 
     innermost = &running;
@@ -405,10 +405,10 @@ cadre_err cadre_future_add_done_callback(struct cadre_future *future,
         if ((c = malloc(sizeof *c)) == NULL)
             return cadre_error_publish(&error, CADRE_ENOMEM);
         *c = (struct cadre_callback){.fn = fn, .user = user};
-        cadre_engine_lock(future->engine);
+        cadre_engine_lock(cadre_engine_now());
         if (!(is_late = is_over(future)))
             err = add_callback(future, c);
-        cadre_engine_unlock(future->engine);
+        cadre_engine_unlock(cadre_engine_now());
     }
     if (is_late || err != CADRE_OK)
         free(c);
@@ -447,7 +447,7 @@ static bool is_done(void *arg)
 static cadre_err await(struct cadre_future *f, double timeout_ms)
 {
     if (cadre_future_has_ended(f) ||
-        cadre_await(f->engine, is_done, f, timeout_ms))
+        cadre_await(cadre_engine_now(), is_done, f, timeout_ms))
         return CADRE_OK;
     return cadre_error_publish(
         &(struct cadre_error){"the task has not ended in time"},
@@ -470,12 +470,12 @@ enum cadre_future_state cadre_future_state(struct cadre_future *future)
 
     if (state != CADRE_FUTURE_RUNNING)
         return state;
-    cadre_engine_lock(future->engine); /* sent, but begun? */
+    cadre_engine_lock(cadre_engine_now()); /* sent, but begun? */
     state = (enum cadre_future_state)future->state;
     if (state == CADRE_FUTURE_RUNNING &&
         !cadre_farm_has_begun(future->farm, &future->job))
         state = CADRE_FUTURE_PENDING;
-    cadre_engine_unlock(future->engine);
+    cadre_engine_unlock(cadre_engine_now());
     return state;
 }
 
@@ -486,8 +486,8 @@ double cadre_future_progress(struct cadre_future *future, char *text,
     double progress = 0;
 
     if (is_open) {
-        cadre_engine_lock(future->engine);
-        cadre_engine_poll(future->engine);
+        cadre_engine_lock(cadre_engine_now());
+        cadre_engine_poll(cadre_engine_now());
     }
     if (len > 0)
         snprintf(text, len, "%s",
@@ -495,8 +495,8 @@ double cadre_future_progress(struct cadre_future *future, char *text,
     if (future->more != NULL)
         progress = future->more->progress;
     if (is_open) {
-        cadre_engine_run_later(future->engine);
-        cadre_engine_unlock(future->engine);
+        cadre_engine_run_later(cadre_engine_now());
+        cadre_engine_unlock(cadre_engine_now());
     }
     return progress;
 }
@@ -515,7 +515,7 @@ static bool cancel_waiting(struct cadre_future *f)
     bool is_cancelled;
 
     cadre_farm_cancel(f->farm, &f->job);
-    cadre_engine_run_later(f->engine);
+    cadre_engine_run_later(cadre_engine_now());
     is_cancelled = f->state == CADRE_FUTURE_CANCELLED;
     return is_cancelled;
 }
@@ -526,15 +526,15 @@ bool cadre_future_cancel(struct cadre_future *future)
 
     if (cadre_future_has_ended(future))
         return false;
-    cadre_engine_lock(future->engine);
+    cadre_engine_lock(cadre_engine_now());
     cadre_future_ref(future);
     if (future->state == CADRE_FUTURE_PENDING)
         is_cancelled = cancel_waiting(future);
     else if (!cadre_future_has_ended(future))
         is_cancelled = cancel_sent(future);
     if (is_cancelled)
-        cadre_engine_wake(future->engine);
-    cadre_engine_unlock(future->engine);
+        cadre_engine_wake(cadre_engine_now());
+    cadre_engine_unlock(cadre_engine_now());
     cadre_future_unref(future);
     return is_cancelled;
 }

@@ -95,7 +95,6 @@ struct cadre_future_more {
 
 struct cadre_future {
     struct cadre_job job;           /* first: the farm knows only this */
-    struct cadre_engine *engine;    /* NULL: it never was submitted */
     struct cadre_farm *farm;        /* lives until it has ended */
     struct cadre_future_more *more; /* NULL: it has nothing of it */
     union {
@@ -110,7 +109,7 @@ struct cadre_future {
     _Alignas(16) unsigned char args[];
 };
 
-static_assert(sizeof(struct cadre_future) <= 64,
+static_assert(sizeof(struct cadre_future) <= 48,
               "a queued task must stay small");
 
 /* --- future.c --------------------------------------------------------------

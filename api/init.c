@@ -74,6 +74,11 @@ static cadre_err become_nested(struct cadre_error *error)
     return err;
 }
 
+struct cadre_engine *cadre_engine_now(void)
+{
+    return process.engine;
+}
+
 cadre_err cadre_engine_current(struct cadre_engine **engine,
                                struct cadre_error *error)
 {

@@ -86,6 +86,10 @@ cadre_err cadre_object_run(struct cadre_object *object,
 cadre_err cadre_engine_current(struct cadre_engine **engine,
                                struct cadre_error *error);
 
+/* The one engine of this process; NULL: there is none (any more). What has
+ * tasks that have not ended has it. */
+struct cadre_engine *cadre_engine_now(void);
+
 /* Every object is on a list, so that finalize can end what was left open. */
 void cadre_objects_destroy_all(void);
 

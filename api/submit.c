@@ -532,7 +532,6 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
     *f = (struct cadre_future){
         .job = {.ops = &cadre_future_ops, .function = call.function},
         .farm = farm,
-        .engine = farm != NULL ? cadre_farm_engine(farm) : NULL,
         .has_store = has_store(farm),
         .refs = 1};
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
@@ -710,7 +709,7 @@ static bool has_room(void *arg)
 static void await_room(struct cadre_future *f)
 {
     if (!has_room(f->farm) && !cadre_is_in_callback())
-        cadre_engine_wait(f->engine, has_room, f->farm, UINT64_MAX);
+        cadre_engine_wait(cadre_engine_now(), has_room, f->farm, UINT64_MAX);
 }
 
 struct cadre_future *
@@ -726,11 +725,11 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     if ((err = cadre_task_options_check(o, &error)) != CADRE_OK ||
         (err = create(farm, call, o, &f, &error)) != CADRE_OK)
         return failed(farm, err, &error);
-    cadre_engine_lock(f->engine);
+    cadre_engine_lock(cadre_engine_now());
     await_room(f);
     err = enqueue(f, o, &error);
-    cadre_engine_run_later(f->engine);
-    cadre_engine_unlock(f->engine);
+    cadre_engine_run_later(cadre_engine_now());
+    cadre_engine_unlock(cadre_engine_now());
     if (err == CADRE_OK)
         return f;
     cadre_future_unref(f);

@@ -16,7 +16,7 @@ static struct cadre_engine *engine_of(struct cadre_future *const *futures,
 {
     for (size_t i = 0; i < count; i++) {
         if (!cadre_future_has_ended(futures[i]))
-            return futures[i]->engine;
+            return cadre_engine_now();
     }
     return NULL;
 }
