@@ -30,6 +30,7 @@ struct cadre_parent {
     uint32_t generation;
     int watch; /* of the controller; -1: not near */
     bool is_greeted;
+    bool has_team;   /* TEAM has come: before, nobody takes what is sent */
     cadre_err ended; /* nothing comes any more ... */
     struct cadre_error cause;
 };
@@ -109,6 +110,8 @@ static cadre_err on_frame(struct cadre_parent *p,
             return cadre_letters_put(&p->letters, 0, frame, error);
         break;
     case CADRE_FRAME_TEAM:
+        p->has_team = true;
+        return CADRE_OK;
     case CADRE_FRAME_DISBAND:
     case CADRE_FRAME_CLOSE:
         return CADRE_OK;
@@ -215,7 +218,8 @@ static void rest(struct cadre_parent *p, unsigned empty, uint64_t *since_ns,
         *since_ns = cadre_now_ns();
 }
 
-/* Wait for the greeting, or for a letter. False: the deadline has passed. */
+/* Wait for a letter, or until letters may be sent. False: the deadline has
+ * passed. */
 static bool wait(struct cadre_parent *p, bool for_letter, uint64_t deadline_ns)
 {
     uint64_t since = cadre_now_ns();
@@ -228,7 +232,7 @@ static bool wait(struct cadre_parent *p, bool for_letter, uint64_t deadline_ns)
             empty = 0;
             since = cadre_now_ns();
         }
-        if (for_letter ? cadre_letters_has(&p->letters, -1) : p->is_greeted)
+        if (for_letter ? cadre_letters_has(&p->letters, -1) : p->has_team)
             return true;
         if (p->ended != CADRE_OK)
             return true;

@@ -3,7 +3,8 @@
  *
  *     HELLO  -> WELCOME, or REFUSE where the versions differ
  *     LETTER -> kept until it is taken
- *     TEAM, DISBAND, CLOSE -> nothing to do
+ *     TEAM   -> from now on letters may be sent
+ *     DISBAND, CLOSE -> nothing to do
  *     BYE    -> nothing more comes, and nothing more can be sent
  *
  * One thread uses it at a time. If the controller ends without a word, on this
@@ -18,8 +19,8 @@
 
 struct cadre_parent;
 
-/* Wait for the greeting of the controller behind `comm` (taken) and answer it,
- * until `deadline_ns`. `*parent` is given.
+/* Wait for the greeting of the controller behind `comm` (taken), answer it, and
+ * wait until letters may be sent, until `deadline_ns`. `*parent` is given.
  *
  * CADRE_EVERSION, CADRE_EPROTO  it is of another version, or speaks nonsense.
  * CADRE_ELOST, CADRE_ETIMEOUT, CADRE_EMPI, CADRE_ENOMEM

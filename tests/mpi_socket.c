@@ -585,8 +585,24 @@ static void arguments_reach_the_program(void)
     CU_ASSERT_EQUAL(events, CADRE_HAS_MESSAGE);
     CHECK_OK(cadre_socket_receive_message(sock, 0, &m, LIMIT_MS));
     CHECK_OK(cadre_message_read(&m, CADRE_INTO(&text)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_STRING_EQUAL(text, "--hello there");
     free(text);
+    cadre_socket_close(sock);
+}
+
+/* The first one has spoken long before the second one has started. */
+static void a_program_may_speak_while_others_start(void)
+{
+    const char *const args[] = {"first", NULL};
+    struct cadre_socket *sock = open_with((struct cadre_socket_options){
+        .command = PEER, .args = args, .ranks = 2});
+    struct cadre_socket_message m;
+
+    for (int rank = 0; rank < 2; rank++) {
+        CHECK_OK(cadre_socket_receive_message(sock, rank, &m, LIMIT_MS));
+        CU_ASSERT_EQUAL(m.rank, rank);
+    }
     cadre_socket_close(sock);
 }
 
@@ -735,6 +751,7 @@ int main(int argc, char **argv)
         CHECK(messages_of_one_rank_can_be_chosen),
         CHECK(a_large_array_is_one_message),
         CHECK(arguments_reach_the_program),
+        CHECK(a_program_may_speak_while_others_start),
         CHECK(a_program_that_dies_is_lost_at_once),
         CHECK(a_program_that_does_not_leave_is_ended),
         CHECK(calls_and_messages_are_not_mixed_up),

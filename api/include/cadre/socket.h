@@ -69,8 +69,9 @@ CADRE_API cadre_err cadre_socket_open(
 /* The other end: in a program that was started as a socket's command, first
  * thing in main(), instead of cadre_init(). Starts MPI unless the program has
  * done so, and waits at most `timeout_ms` (negative: for ever) for the
- * controller's greeting. `*socket` is given: cadre_socket_close(). If the
- * controller ends, so does this process, 3 seconds later.
+ * controller, who comes when all of the socket's processes have started. What
+ * is sent from then on arrives. `*socket` is given: cadre_socket_close(). If
+ * the controller ends, so does this process, 3 seconds later.
  *
  * CADRE_ESTATE    it was not started by a controller: call cadre_init(), if the
  *                 program is to be one itself.
