@@ -5,8 +5,12 @@
 #include "environment.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+static const uint64_t SHARED_MEMORY_MIN = UINT64_C(1) << 30; /* bytes */
 
 struct setting {
     const char *name;
@@ -47,6 +51,19 @@ static bool has_fast_fabric(void)
            access("/sys/class/cxi", F_OK) == 0;
 }
 
+/* What workers receive into stays attached to the controller when they are
+ * gone: Open MPI forgets no peer. System V has room for 4,096 segments on a
+ * host, which 2,000 workers use up, and then nobody can start. Files in
+ * /dev/shm (UCX has unlinked them by then) have no such limit, but containers
+ * may allow them little memory: 64 MB is usual, and each process takes 4. */
+static bool has_room_in_memory(void)
+{
+    struct statvfs fs;
+
+    return statvfs("/dev/shm", &fs) == 0 && access("/dev/shm", W_OK) == 0 &&
+           (uint64_t)fs.f_blocks * fs.f_frsize >= SHARED_MEMORY_MIN;
+}
+
 void cadre_environment_set(void)
 {
     if (getenv("CADRE_KEEP_MPI_ENVIRONMENT") != NULL)
@@ -54,7 +71,10 @@ void cadre_environment_set(void)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         setenv(settings[i].name, settings[i].value, 0);
     if (!has_fast_fabric())
-        setenv("UCX_TLS", "posix,sysv,cma,self,tcp", 0);
+        setenv("UCX_TLS",
+               has_room_in_memory() ? "posix,cma,self,tcp"
+                                    : "sysv,cma,self,tcp",
+               0);
     /* A smaller message is on its way at once, even if the receiver is deep in
      * a task: otherwise both sides must look again and again meanwhile, which
      * takes a fifth of a core from the tasks. */
