@@ -58,17 +58,6 @@ CADRE_TASK(int, add, (int i, int j))
     return i + j;
 }
 
-static struct cadre_pool *pool_of(int workers)
-{
-    struct cadre_pool *pool;
-
-    CADRE_CHECK(
-        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
-                                                       .oversubscribe = true},
-                          &pool));
-    return pool;
-}
-
 /* `rows` arrays of N elements, 0, 1, 2, ... */
 static double *counted(size_t rows)
 {

@@ -9,9 +9,8 @@
  *     its worker is killed by      it is tried again until it succeeds
  *     somebody else
  */
-#include "check.h"
+#include "mpi_check.h"
 
-#include <cadre.h>
 #include <cadre/mpi.h>
 
 #include <fcntl.h>
@@ -159,30 +158,6 @@ CADRE_INIT(crashes, (struct cadre_store * store))
 /* --- helpers ----------------------------------------------------------------
  */
 
-static void has_err(cadre_err got, cadre_err want, const char *call,
-                    unsigned line)
-{
-    if (got != want)
-        fprintf(stderr, "seed %" PRIu64 ", line %u: '%s', not '%s': %s\n", seed,
-                line, cadre_strerror(got), cadre_strerror(want),
-                cadre_error_text());
-    CU_assertImplementation(got == want, line, call, __FILE__, "", CU_FALSE);
-}
-
-#define CHECK_OK(call) has_err((call), CADRE_OK, #call, __LINE__)
-#define CHECK_ERR(err, call) has_err((call), (err), #call, __LINE__)
-
-static struct cadre_pool *pool_of(int workers)
-{
-    struct cadre_pool *pool;
-
-    CADRE_CHECK(
-        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
-                                                       .oversubscribe = true},
-                          &pool));
-    return pool;
-}
-
 /* It ends within `s`, as it should. */
 static void ends(struct cadre_future *f, cadre_err want)
 {
@@ -298,7 +273,7 @@ static void a_team_dies_with_its_rank(void)
             CU_ASSERT(err == CADRE_EEXIT || err == CADRE_ELOST ||
                       err == CADRE_ECRASH)
         else
-            has_err(err, CADRE_OK, "a team that lives", __LINE__);
+            check_err(err, CADRE_OK, "a team that lives", __LINE__, __FILE__);
         CU_ASSERT(dies[i] || (sums[0] == 1 && sums[1] == 1));
         cadre_future_free(f[i]);
     }
@@ -425,5 +400,6 @@ int main(int argc, char **argv)
     if (text != NULL)
         seed = strtoull(text, NULL, 10);
     CADRE_CHECK(cadre_init(&argc, &argv));
+    fprintf(stderr, "seed %" PRIu64 "\n", seed);
     return check_run("mpi_chaos", tests);
 }

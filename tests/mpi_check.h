@@ -20,4 +20,17 @@ void check_err(cadre_err got, cadre_err want, const char *call, unsigned line,
 
 #define CHECK_SAYS(part) CU_ASSERT(error_says(part))
 
+/* A pool of `workers`, however few cores there are. Leaves the program if there
+ * is none to be had. */
+struct cadre_pool *pool_of(int workers);
+
+/* Each of these frees the future but await_state(). It brings a number, or just
+ * `want`; it fails with `err`, saying `part`. */
+int int_of(struct cadre_future *f);
+void brings(struct cadre_future *f, int want);
+void fails(struct cadre_future *f, cadre_err err, const char *part);
+
+/* Wait, 10 seconds at most, until it has come so far. */
+void await_state(struct cadre_future *f, enum cadre_future_state state);
+
 #endif

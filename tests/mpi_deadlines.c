@@ -1,8 +1,6 @@
 /* mpi_deadlines.c - tasks that take too long, and those that are cancelled
  * while they run; with real workers, however the program was started. */
-#include "check.h"
-
-#include <cadre.h>
+#include "mpi_check.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -48,29 +46,7 @@ CADRE_TASK(int, one_sleeps, (int ms, cadre_task *self))
     return getpid();
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void has_err(cadre_err got, cadre_err want, const char *call,
-                    unsigned line)
-{
-    if (got != want)
-        fprintf(stderr, "line %u: '%s', not '%s': %s\n", line,
-                cadre_strerror(got), cadre_strerror(want), cadre_error_text());
-    CU_assertImplementation(got == want, line, call, __FILE__, "", CU_FALSE);
-}
-
-#define CHECK_OK(call) has_err((call), CADRE_OK, #call, __LINE__)
-#define CHECK_ERR(err, call) has_err((call), (err), #call, __LINE__)
-#define CHECK_SAYS(part)                                                       \
-    CU_ASSERT_PTR_NOT_NULL(strstr(cadre_error_text(), (part)))
-
-static struct cadre_pool *pool_of(int workers, double task_timeout_s)
+static struct cadre_pool *pool_within(int workers, double task_timeout_s)
 {
     struct cadre_pool *pool;
 
@@ -80,33 +56,6 @@ static struct cadre_pool *pool_of(int workers, double task_timeout_s)
                                      .task_timeout_s = task_timeout_s},
         &pool));
     return pool;
-}
-
-static int int_of(struct cadre_future *f)
-{
-    int x = -77;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&x)));
-    cadre_future_free(f);
-    return x;
-}
-
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
-{
-    CHECK_ERR(err, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS(part);
-    cadre_future_free(f);
-}
-
-/* Wait until a worker has begun with it. */
-static void await_start(struct cadre_future *f)
-{
-    for (int i = 0; i < 10000 && cadre_future_state(f) == CADRE_FUTURE_PENDING;
-         i++) {
-        usleep(1000);
-        cadre_future_wait(f, 0);
-    }
-    CU_ASSERT_EQUAL(cadre_future_state(f), CADRE_FUTURE_RUNNING);
 }
 
 /* A worker that was ended is gone within two seconds. */
@@ -124,7 +73,7 @@ static const struct cadre_task_options in_200_ms = {.deadline_s = 0.2};
 
 static void a_task_that_ignores_its_deadline_is_ended(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     int pid = int_of(cadre_submit(pool, CADRE_FN(sleeper), 0));
     double began = seconds();
 
@@ -139,7 +88,7 @@ static void a_task_that_ignores_its_deadline_is_ended(void)
 
 static void a_task_that_listens_leaves_its_worker_alive(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     int pid = int_of(cadre_submit(pool, CADRE_FN(sleeper), 0));
     double began = seconds();
 
@@ -155,7 +104,7 @@ static void a_task_that_listens_leaves_its_worker_alive(void)
 
 static void nobody_need_wait_for_a_deadline(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     int pid = int_of(cadre_submit(pool, CADRE_FN(sleeper), 0));
     struct cadre_future *f;
 
@@ -171,7 +120,7 @@ static void nobody_need_wait_for_a_deadline(void)
 /* The time spent waiting does not count, however it was sent. */
 static void a_deadline_runs_from_the_start_of_the_task(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     struct cadre_future *f[4];
 
     f[0] = cadre_submit(pool, CADRE_FN(sleeper), 600);
@@ -188,7 +137,7 @@ static void a_deadline_runs_from_the_start_of_the_task(void)
 
 static void what_took_too_long_is_tried_again_if_asked(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     struct cadre_task_options again = {.deadline_s = 0.2, .retries = 1};
 
     CU_ASSERT_EQUAL(
@@ -201,7 +150,7 @@ static void what_took_too_long_is_tried_again_if_asked(void)
 
 static void an_object_gives_all_its_tasks_a_deadline(void)
 {
-    struct cadre_pool *pool = pool_of(2, 0.2);
+    struct cadre_pool *pool = pool_within(2, 0.2);
     int ms[4] = {0, 60000, 10, 20}, out[4];
     cadre_err errors[4];
 
@@ -260,14 +209,14 @@ static const struct cadre_task_options cancellable = {.cancel_running = true};
 
 static void a_running_task_is_cancelled_if_that_was_asked_for(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     int pid = int_of(cadre_submit(pool, CADRE_FN(sleeper), 0));
     struct cadre_future *f =
         cadre_submit_with(pool, &cancellable, CADRE_FN(listener), 60000);
     struct cadre_future *g;
     double began = seconds();
 
-    await_start(f);
+    await_state(f, CADRE_FUTURE_RUNNING);
     CU_ASSERT(cadre_future_cancel(f));
     CHECK_ERR(CADRE_ECANCELLED, cadre_future_result(f, CADRE_NOTHING));
     CHECK_SAYS("cancelled while it ran");
@@ -276,7 +225,7 @@ static void a_running_task_is_cancelled_if_that_was_asked_for(void)
     CU_ASSERT_EQUAL(int_of(cadre_submit(pool, CADRE_FN(sleeper), 0)), pid);
 
     g = cadre_submit_with(pool, &cancellable, CADRE_FN(sleeper), 60000);
-    await_start(g);
+    await_state(g, CADRE_FUTURE_RUNNING);
     CU_ASSERT(cadre_future_cancel(g));
     fails(g, CADRE_ECANCELLED, "cancelled while it ran");
     CU_ASSERT(seconds() - began < 10);
@@ -287,10 +236,10 @@ static void a_running_task_is_cancelled_if_that_was_asked_for(void)
 
 static void else_a_running_task_is_left_alone(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     struct cadre_future *f = cadre_submit(pool, CADRE_FN(listener), 300);
 
-    await_start(f);
+    await_state(f, CADRE_FUTURE_RUNNING);
     CU_ASSERT_FALSE(cadre_future_cancel(f));
     int_of(f);
     cadre_pool_destroy(pool);
@@ -299,7 +248,7 @@ static void else_a_running_task_is_left_alone(void)
 /* Several are with the worker; only the first runs. */
 static void what_was_sent_ahead_is_cancelled_in_its_turn(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0);
+    struct cadre_pool *pool = pool_within(1, 0);
     struct cadre_future *f[20];
 
     for (int i = 0; i < 200; i++) /* it learns that they are short */
@@ -307,7 +256,7 @@ static void what_was_sent_ahead_is_cancelled_in_its_turn(void)
     for (int i = 0; i < 20; i++)
         f[i] = cadre_submit_with(pool, &cancellable, CADRE_FN(listener),
                                  i == 7 ? 60000 : 20);
-    await_start(f[0]);
+    await_state(f[0], CADRE_FUTURE_RUNNING);
     CU_ASSERT(cadre_future_cancel(f[7]));
     for (int i = 0; i < 20; i++) {
         if (i == 7)
@@ -345,7 +294,7 @@ static void a_map_out_of_time_ends(void)
     enum { COUNT = 200 };
 
     for (int listens = 0; listens <= 1; listens++) {
-        struct cadre_pool *pool = pool_of(2, 0);
+        struct cadre_pool *pool = pool_within(2, 0);
         int ms[COUNT], out[COUNT], done = 0, late = 0;
         cadre_err errors[COUNT];
         double began = seconds();
@@ -378,7 +327,7 @@ static void a_map_out_of_time_ends(void)
 
 static void a_map_in_time_is_left_alone(void)
 {
-    struct cadre_pool *pool = pool_of(2, 0);
+    struct cadre_pool *pool = pool_within(2, 0);
     int ms[3] = {1, 2, 3}, out[3];
 
     CHECK_OK(cadre_pool_run(
@@ -424,7 +373,7 @@ static bool count_row(void *user, const struct cadre_item *item)
 
 static void a_map_stops_after_some_failures(void)
 {
-    struct cadre_pool *pool = pool_of(2, 0);
+    struct cadre_pool *pool = pool_within(2, 0);
     struct rows rows = {0};
 
     CHECK_ERR(CADRE_ETASK, cadre_pool_run(pool, &(struct cadre_map){
@@ -442,7 +391,7 @@ static void a_map_stops_after_some_failures(void)
 
 static void an_endless_map_ends_in_time(void)
 {
-    struct cadre_pool *pool = pool_of(2, 0);
+    struct cadre_pool *pool = pool_within(2, 0);
     struct rows rows = {0};
 
     CHECK_ERR(CADRE_ETIMEOUT,
@@ -460,7 +409,7 @@ static void an_endless_map_ends_in_time(void)
 static void items_are_tried_again_if_asked(void)
 {
     enum { COUNT = 300 };
-    struct cadre_pool *pool = pool_of(2, 0);
+    struct cadre_pool *pool = pool_within(2, 0);
     int in[COUNT], out[COUNT];
 
     for (int i = 0; i < COUNT; i++)
@@ -483,7 +432,7 @@ static void timeouts_out_of_range_are_refused(void)
 
     CHECK_ERR(CADRE_EINVAL, cadre_pool_create(&o, &pool));
     CHECK_SAYS("task_timeout_s is -1");
-    pool = pool_of(1, 0);
+    pool = pool_within(1, 0);
     CHECK_ERR(CADRE_EINVAL,
               cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
                                                        .timeout_s = -2}));

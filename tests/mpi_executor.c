@@ -124,32 +124,6 @@ static struct cadre_executor *executor(int cores, struct cadre_function *init)
     return ex;
 }
 
-/* The future, which is freed, has failed with `err`, saying `part`. */
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
-{
-    CHECK_ERR(err, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS(part);
-    cadre_future_free(f);
-}
-
-/* The future, which is freed, brings `want`. */
-static void brings(struct cadre_future *f, int want)
-{
-    int got = ~want;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&got)));
-    CU_ASSERT_EQUAL(got, want);
-    cadre_future_free(f);
-}
-
-static void await_state(struct cadre_future *f, enum cadre_future_state state)
-{
-    for (int i = 0; i < 5000 && cadre_future_state(f) < state; i++) {
-        cadre_future_progress(f, NULL, 0);
-        usleep(1000);
-    }
-}
-
 /* --- the cases ------------------------------------------------------------ */
 
 static void every_rank_has_a_result(void)

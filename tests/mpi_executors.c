@@ -90,24 +90,6 @@ static struct cadre_pool_executor *pool_executor(int workers)
     return ex;
 }
 
-/* The future, which is freed, brings `want`. */
-static void brings(struct cadre_future *f, int want)
-{
-    int got = ~want;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&got)));
-    CU_ASSERT_EQUAL(got, want);
-    cadre_future_free(f);
-}
-
-static void await_state(struct cadre_future *f, enum cadre_future_state state)
-{
-    for (int i = 0; i < 5000 && cadre_future_state(f) < state; i++) {
-        cadre_future_progress(f, NULL, 0);
-        usleep(1000);
-    }
-}
-
 /* Distinct numbers among `n`. */
 static int distinct(const int *x, int n)
 {

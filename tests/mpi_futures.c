@@ -1,9 +1,7 @@
 /* mpi_futures.c - futures as arguments, callbacks, cancelling, waiting for
  * many, and further attempts; with real workers, however the program was
  * started. */
-#include "check.h"
-
-#include <cadre.h>
+#include "mpi_check.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -111,25 +109,6 @@ CADRE_TASK(int, right_after, (const char *path, int failures, bool by_dying))
     return 0;
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static struct cadre_pool *pool_of(int workers)
-{
-    struct cadre_pool *pool;
-
-    CADRE_CHECK(
-        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
-                                                       .oversubscribe = true},
-                          &pool));
-    return pool;
-}
-
 /* A path where nothing is, to be removed. */
 static void new_path(char path[32])
 {
@@ -139,38 +118,6 @@ static void new_path(char path[32])
     fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     close(fd);
-}
-
-static void has_err(cadre_err got, cadre_err want, const char *call,
-                    unsigned line)
-{
-    if (got != want)
-        fprintf(stderr, "line %u: '%s', not '%s': %s\n", line,
-                cadre_strerror(got), cadre_strerror(want), cadre_error_text());
-    CU_assertImplementation(got == want, line, call, __FILE__, "", CU_FALSE);
-}
-
-#define CHECK_OK(call) has_err((call), CADRE_OK, #call, __LINE__)
-#define CHECK_ERR(err, call) has_err((call), (err), #call, __LINE__)
-#define CHECK_SAYS(part)                                                       \
-    CU_ASSERT_PTR_NOT_NULL(strstr(cadre_error_text(), (part)))
-
-/* The number that `f` brings; frees it. */
-static int int_of(struct cadre_future *f)
-{
-    int x = -77;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&x)));
-    cadre_future_free(f);
-    return x;
-}
-
-/* `f` fails with `err` and says `part`; frees it. */
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
-{
-    CHECK_ERR(err, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS(part);
-    cadre_future_free(f);
 }
 
 /* --- futures as arguments ---------------------------------------------------

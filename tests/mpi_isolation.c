@@ -1,9 +1,8 @@
 /* mpi_isolation.c - tasks in processes of their own: what they do to themselves
  * does nothing to their worker; with real workers, however the program was
  * started. */
-#include "check.h"
+#include "mpi_check.h"
 
-#include <cadre.h>
 #include <cadre/mpi.h>
 
 #include <math.h>
@@ -103,20 +102,6 @@ CADRE_TASK(int, team_size, (MPI_Comm comm))
     return size;
 }
 
-static void has_err(cadre_err got, cadre_err want, const char *call,
-                    unsigned line)
-{
-    if (got != want)
-        fprintf(stderr, "line %u: '%s', not '%s': %s\n", line,
-                cadre_strerror(got), cadre_strerror(want), cadre_error_text());
-    CU_assertImplementation(got == want, line, call, __FILE__, "", CU_FALSE);
-}
-
-#define CHECK_OK(call) has_err((call), CADRE_OK, #call, __LINE__)
-#define CHECK_ERR(err, call) has_err((call), (err), #call, __LINE__)
-#define CHECK_SAYS(part)                                                       \
-    CU_ASSERT_PTR_NOT_NULL(strstr(cadre_error_text(), (part)))
-
 static struct cadre_pool *pool_with(struct cadre_pool_options options)
 {
     struct cadre_pool *pool;
@@ -125,22 +110,6 @@ static struct cadre_pool *pool_with(struct cadre_pool_options options)
     options.oversubscribe = true;
     CADRE_CHECK(cadre_pool_create(&options, &pool));
     return pool;
-}
-
-static int int_of(struct cadre_future *f)
-{
-    int x = -77;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&x)));
-    cadre_future_free(f);
-    return x;
-}
-
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
-{
-    CHECK_ERR(err, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS(part);
-    cadre_future_free(f);
 }
 
 static void what_a_task_does_to_itself_leaves_its_worker_alive(void)

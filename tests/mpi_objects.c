@@ -101,33 +101,6 @@ static struct cadre_executor *executor(int cores, struct cadre_function *init)
     return ex;
 }
 
-static struct cadre_pool *pool_of(int workers)
-{
-    struct cadre_pool *pool;
-
-    CADRE_CHECK(
-        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
-                                                       .oversubscribe = true},
-                          &pool));
-    return pool;
-}
-
-static void brings(struct cadre_future *f, int want)
-{
-    int got = ~want;
-
-    CHECK_OK(cadre_future_result(f, CADRE_INTO(&got)));
-    CU_ASSERT_EQUAL(got, want);
-    cadre_future_free(f);
-}
-
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
-{
-    CHECK_ERR(err, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS(part);
-    cadre_future_free(f);
-}
-
 /* A path of its own for each call. */
 static void make_path(char path[64])
 {

@@ -71,8 +71,8 @@ static int cores_here(void)
     return CPU_COUNT(&set);
 }
 
-static struct cadre_pool *pool_of(int workers, int threads,
-                                  enum cadre_placement placement)
+static struct cadre_pool *pool_placed(int workers, int threads,
+                                      enum cadre_placement placement)
 {
     struct cadre_pool *pool;
 
@@ -114,7 +114,7 @@ static void look(struct cadre_pool *pool, struct seen *seen, int n)
 static void each_worker_is_bound_to_a_core_of_its_own(void)
 {
     int n = cores_here() < 2 ? 1 : 2;
-    struct cadre_pool *pool = pool_of(n, 1, CADRE_PLACEMENT_COMPACT);
+    struct cadre_pool *pool = pool_placed(n, 1, CADRE_PLACEMENT_COMPACT);
     struct seen seen[2];
 
     look(pool, seen, n);
@@ -135,13 +135,13 @@ static void two_pools_share_no_core_while_there_are_free_ones(void)
 
     if (cores_here() < 2)
         return;
-    a = pool_of(1, 1, CADRE_PLACEMENT_COMPACT);
-    b = pool_of(1, 1, CADRE_PLACEMENT_SCATTER);
+    a = pool_placed(1, 1, CADRE_PLACEMENT_COMPACT);
+    b = pool_placed(1, 1, CADRE_PLACEMENT_SCATTER);
     look(a, &in_a, 1);
     look(b, &in_b, 1);
     CU_ASSERT_FALSE(share(&in_a, &in_b));
     cadre_pool_destroy(a); /* its core is free again */
-    a = pool_of(1, 1, CADRE_PLACEMENT_COMPACT);
+    a = pool_placed(1, 1, CADRE_PLACEMENT_COMPACT);
     look(a, &again, 1);
     CU_ASSERT_FALSE(share(&again, &in_b));
     cadre_pool_destroy(a);
@@ -150,7 +150,7 @@ static void two_pools_share_no_core_while_there_are_free_ones(void)
 
 static void a_replacement_takes_the_place_of_the_lost(void)
 {
-    struct cadre_pool *pool = pool_of(1, 1, CADRE_PLACEMENT_COMPACT);
+    struct cadre_pool *pool = pool_placed(1, 1, CADRE_PLACEMENT_COMPACT);
     struct seen before, after;
     struct cadre_future *f;
 
@@ -166,7 +166,7 @@ static void a_replacement_takes_the_place_of_the_lost(void)
 
 static void without_a_wish_nothing_is_bound(void)
 {
-    struct cadre_pool *pool = pool_of(1, 0, CADRE_PLACEMENT_DEFAULT);
+    struct cadre_pool *pool = pool_placed(1, 0, CADRE_PLACEMENT_DEFAULT);
     struct seen seen;
 
     look(pool, &seen, 1);

@@ -28,17 +28,6 @@ CADRE_TASK(int64_t, fail_at, (int64_t i, int64_t at))
     return 10 * i;
 }
 
-struct cadre_pool *pool_of(int workers)
-{
-    struct cadre_pool *pool;
-
-    CADRE_CHECK(
-        cadre_pool_create(&(struct cadre_pool_options){.max_workers = workers,
-                                                       .oversubscribe = true},
-                          &pool));
-    return pool;
-}
-
 bool pool_works(struct cadre_pool *pool)
 {
     enum { N = 50 };

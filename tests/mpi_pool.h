@@ -14,10 +14,6 @@ extern const struct check_test option_tests[];
 extern const struct check_test fault_tests[];
 extern const struct check_test struct_tests[];
 
-/* A pool of `workers`, however few cores there are. Leaves the program if there
- * is none to be had. */
-struct cadre_pool *pool_of(int workers);
-
 /* Are the numbers 0, 1, ... squared right on this pool? */
 bool pool_works(struct cadre_pool *pool);
 

@@ -110,7 +110,8 @@ static void futures_outlive_their_pool(void)
 }
 
 /* `f` fails with `err`, and says `part`. Frees it. */
-static void fails(struct cadre_future *f, cadre_err err, const char *part)
+static void fails_untouched(struct cadre_future *f, cadre_err err,
+                            const char *part)
 {
     int64_t x = -77;
 
@@ -136,10 +137,14 @@ static void arguments_are_converted_unless_their_value_would_change(void)
     CHECK_OK(cadre_future_result(f, CADRE_INTO(&t)));
     CU_ASSERT_EQUAL(t, -128);
     cadre_future_free(f);
-    fails(cadre_submit(pool, CADRE_FN(square), 1.5), CADRE_ETYPE, "`i`");
-    fails(cadre_submit(pool, CADRE_FN(tiny), 300), CADRE_ETYPE, "`x`");
-    fails(cadre_submit(pool, CADRE_FN(tiny), 128), CADRE_ETYPE, "`x`");
-    fails(cadre_submit(pool, CADRE_FN(square), "1"), CADRE_ETYPE, "`i`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(square), 1.5), CADRE_ETYPE,
+                    "`i`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(tiny), 300), CADRE_ETYPE,
+                    "`x`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(tiny), 128), CADRE_ETYPE,
+                    "`x`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(square), "1"), CADRE_ETYPE,
+                    "`i`");
     CU_ASSERT(pool_works(pool));
     cadre_pool_destroy(pool);
 }
@@ -154,15 +159,17 @@ static void arguments_go_by_name_or_place_and_all_must_be_there(void)
     CHECK_OK(cadre_future_result(f, CADRE_INTO(&x)));
     CU_ASSERT_EQUAL(x, 6);
     cadre_future_free(f);
-    fails(cadre_submit(pool, CADRE_FN(add), 1, CADRE_ARG("k", 2)), CADRE_ETYPE,
-          "`k`");
-    fails(cadre_submit(pool, CADRE_FN(add), 1), CADRE_ETYPE, "`j`");
-    fails(cadre_submit(pool, CADRE_FN(add)), CADRE_ETYPE, "`i`");
-    fails(cadre_submit(pool, CADRE_FN(add), 1, 2, 3), CADRE_ETYPE, "too many");
-    fails(cadre_submit(pool, CADRE_FN(add), 1, CADRE_ARG("i", 2)), CADRE_ETYPE,
-          "twice");
-    fails(cadre_submit((struct cadre_pool *)NULL, CADRE_FN(add), 1, 2),
-          CADRE_EINVAL, "the object is NULL");
+    fails_untouched(cadre_submit(pool, CADRE_FN(add), 1, CADRE_ARG("k", 2)),
+                    CADRE_ETYPE, "`k`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(add), 1), CADRE_ETYPE, "`j`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(add)), CADRE_ETYPE, "`i`");
+    fails_untouched(cadre_submit(pool, CADRE_FN(add), 1, 2, 3), CADRE_ETYPE,
+                    "too many");
+    fails_untouched(cadre_submit(pool, CADRE_FN(add), 1, CADRE_ARG("i", 2)),
+                    CADRE_ETYPE, "twice");
+    fails_untouched(
+        cadre_submit((struct cadre_pool *)NULL, CADRE_FN(add), 1, 2),
+        CADRE_EINVAL, "the object is NULL");
     CU_ASSERT(pool_works(pool));
     cadre_pool_destroy(pool);
 }
@@ -198,8 +205,8 @@ static void a_failing_task_tells_its_future(void)
 {
     struct cadre_pool *pool = pool_of(1);
 
-    fails(cadre_submit(pool, CADRE_FN(fail_at), 3, 3), CADRE_ETASK,
-          "3 is not to my taste");
+    fails_untouched(cadre_submit(pool, CADRE_FN(fail_at), 3, 3), CADRE_ETASK,
+                    "3 is not to my taste");
     CU_ASSERT(pool_works(pool));
     cadre_pool_destroy(pool);
 }
