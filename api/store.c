@@ -108,8 +108,13 @@ void cadre_store_clear(struct cadre_store *store)
 
 /* --- putting -------------------------------------------------------------- */
 
-cadre_err cadre_store_put_value(struct cadre_store *store, const char *name,
-                                struct cadre_value value)
+/* What becomes of a value that was seen. */
+typedef cadre_err (*use_fn)(struct cadre_store *store, const char *name,
+                            const struct cadre_kept *kept,
+                            struct cadre_error *error);
+
+static cadre_err use_value(struct cadre_store *store, const char *name,
+                           const struct cadre_value *value, use_fn use)
 {
     struct cadre_error error = {""};
     struct cadre_number number;
@@ -117,23 +122,37 @@ cadre_err cadre_store_put_value(struct cadre_store *store, const char *name,
     cadre_err err;
 
     if ((err = check(store, name, "", &error)) == CADRE_OK &&
-        (err = cadre_value_see(name, &value, &number, &kept, &error)) ==
+        (err = cadre_value_see(name, value, &number, &kept, &error)) ==
             CADRE_OK)
-        err = cadre_store_keep(store, name, &kept, &error);
+        err = use(store, name, &kept, &error);
     return told(err, &error);
 }
 
-cadre_err cadre_store_put_elements(struct cadre_store *store, const char *name,
-                                   struct cadre_numbers array)
+/* `needed`: a pointer that must not be NULL. */
+static cadre_err use_array(struct cadre_store *store, const char *name,
+                           const struct cadre_numbers *array,
+                           const void *needed, use_fn use)
 {
     struct cadre_error error = {""};
     struct cadre_kept kept;
     cadre_err err;
 
-    if ((err = check(store, name, "", &error)) == CADRE_OK &&
-        (err = cadre_array_see(name, &array, &kept, &error)) == CADRE_OK)
-        err = cadre_store_keep(store, name, &kept, &error);
+    if ((err = check(store, name, needed, &error)) == CADRE_OK &&
+        (err = cadre_array_see(name, array, &kept, &error)) == CADRE_OK)
+        err = use(store, name, &kept, &error);
     return told(err, &error);
+}
+
+cadre_err cadre_store_put_value(struct cadre_store *store, const char *name,
+                                struct cadre_value value)
+{
+    return use_value(store, name, &value, cadre_store_keep);
+}
+
+cadre_err cadre_store_put_elements(struct cadre_store *store, const char *name,
+                                   struct cadre_numbers array)
+{
+    return use_array(store, name, &array, "", cadre_store_keep);
 }
 
 cadre_err cadre_store_put_pointer(struct cadre_store *store, const char *name,
@@ -255,31 +274,15 @@ cadre_err cadre_store_resize(struct cadre_store *store, const char *name,
 cadre_err cadre_store_append_value(struct cadre_store *store, const char *name,
                                    struct cadre_value value)
 {
-    struct cadre_error error = {""};
-    struct cadre_number number;
-    struct cadre_kept kept;
-    cadre_err err;
-
-    if ((err = check(store, name, "", &error)) == CADRE_OK &&
-        (err = cadre_value_see(name, &value, &number, &kept, &error)) ==
-            CADRE_OK)
-        err = cadre_store_extend(store, name, &kept, &error);
-    return told(err, &error);
+    return use_value(store, name, &value, cadre_store_extend);
 }
 
 cadre_err cadre_store_append_elements(struct cadre_store *store,
                                       const char *name,
                                       struct cadre_numbers array)
 {
-    struct cadre_error error = {""};
-    struct cadre_kept kept;
-    cadre_err err;
-
-    if ((err = check(store, name, array.count > 0 ? array.data : "", &error)) ==
-            CADRE_OK &&
-        (err = cadre_array_see(name, &array, &kept, &error)) == CADRE_OK)
-        err = cadre_store_extend(store, name, &kept, &error);
-    return told(err, &error);
+    return use_array(store, name, &array, array.count > 0 ? array.data : "",
+                     cadre_store_extend);
 }
 
 cadre_err cadre_store_remove(struct cadre_store *store, const char *name)
