@@ -8,6 +8,8 @@
  *     send_ahead   the team that holds least gets another, up to a limit; stops
  *                  where memory is short, as every team here has work
  *
+ * Both first send what is next to its seat, if it is for one (next_for_any).
+ *
  * A team that is passed over for sending ahead (no room for more bytes, late,
  * ...) is looked at again with its next results. So nothing here takes longer
  * than O(log teams) for each event and action, but for UNSENT, which looks
@@ -249,13 +251,82 @@ static void send_batch(struct cadre_sched *s, uint32_t slot,
                                  .count = count});
 }
 
+/* Room for one more batch and its action. */
+static cadre_err reserve_send(struct cadre_sched *s, struct cadre_team *team)
+{
+    cadre_err err = cadre_team_reserve(team);
+
+    if (err != CADRE_OK)
+        return err;
+    return reserve_actions(s, (uint64_t)s->action_count + 1);
+}
+
+/* Send `run` to the team in `slot`, behind what it holds. False: it has to
+ * wait, for room there or for memory. */
+static bool send_behind(struct cadre_sched *s, uint32_t slot,
+                        struct cadre_run run)
+{
+    struct cadre_team *team = cadre_team_at(&s->teams, slot);
+
+    if (team->held >= HELD_MAX || fitting(s, team, run, run.count) == 0 ||
+        reserve_send(s, team) != CADRE_OK)
+        return false;
+    send_batch(s, slot, run, run.count);
+    return true;
+}
+
+/* No team will run `run`, which is what is next. */
+static bool drop_next(struct cadre_sched *s, struct cadre_run run)
+{
+    enum { ACTIONS = 2 };
+
+    if (reserve_actions(s, (uint64_t)s->action_count + ACTIONS) != CADRE_OK)
+        return false;
+    cadre_queue_take(&s->queue, run.count);
+    drop_tasks(s, CADRE_ELOST, 0, run);
+    return true;
+}
+
+/* The seat for which `run` is; 0: any team may have it. */
+static uint32_t seat_of(const struct cadre_sched *s, struct cadre_run run)
+{
+    const struct cadre_job *job = cadre_queue_job(&s->queue, run.job);
+    const struct cadre_terms *terms = cadre_queue_terms(&s->queue, job);
+
+    return terms != NULL ? terms->seat : 0;
+}
+
+/* Send what is next to its seat, as long as it is for one; then `*run` is what
+ * any team may have. False: there is nothing, or it waits for its seat. */
+static bool next_for_any(struct cadre_sched *s, struct cadre_run *run)
+{
+    uint32_t seat, slot;
+    bool goes_on = true;
+
+    while (goes_on && cadre_queue_peek(&s->queue, run)) {
+        if ((seat = seat_of(s, *run)) == 0)
+            return true;
+        switch (cadre_seat_find(&s->teams, seat, &slot)) {
+        case CADRE_SEAT_EMPTY:
+            return false;
+        case CADRE_SEAT_TAKEN:
+            goes_on = send_behind(s, slot, *run);
+            break;
+        case CADRE_SEAT_CLOSED:
+            goes_on = drop_next(s, *run);
+            break;
+        }
+    }
+    return false;
+}
+
 static void serve_idle(struct cadre_sched *s)
 {
     struct cadre_run run;
     uint32_t slot;
 
-    while ((slot = s->teams.idle.first) != CADRE_NO_SLOT &&
-           cadre_queue_peek(&s->queue, &run)) {
+    while (next_for_any(s, &run) &&
+           (slot = s->teams.idle.first) != CADRE_NO_SLOT) {
         const struct cadre_team *team = cadre_team_at(&s->teams, slot);
 
         send_batch(s, slot, run, fitting(s, team, run, wanted(s, run)));
@@ -291,26 +362,14 @@ static uint64_t ahead_count(const struct cadre_sched *s,
     return fit < count && job->chunk > 0 ? 0 : fit;
 }
 
-/* Room for one more batch and its action. */
-static cadre_err reserve_send(struct cadre_sched *s, struct cadre_team *team)
-{
-    cadre_err err = cadre_team_reserve(team);
-
-    if (err != CADRE_OK)
-        return err;
-    return cadre_array_reserve(&s->actions, &s->action_cap,
-                               (uint64_t)s->action_count + 1,
-                               sizeof *s->actions);
-}
-
 static void send_ahead(struct cadre_sched *s)
 {
     const struct cadre_heap_entry *least;
     struct cadre_run run;
     uint64_t limit_ns, count;
 
-    while ((least = cadre_heap_first(&s->teams.ahead)) != NULL &&
-           cadre_queue_peek(&s->queue, &run)) {
+    while (next_for_any(s, &run) &&
+           (least = cadre_heap_first(&s->teams.ahead)) != NULL) {
         struct cadre_team *team = cadre_team_at(&s->teams, least->slot);
 
         limit_ns = fair_ns(s, s->options.ahead_ns);
@@ -336,6 +395,7 @@ static cadre_err on_submit(struct cadre_sched *s,
         (submit->bytes == NULL && submit->bytes_per_task > TASKS_MAX) ||
         (submit->retries > 0 && (submit->count > UINT32_MAX ||
                                  submit->retry_wait_ns > RETRY_WAIT_MAX)) ||
+        (submit->seat > 0 && submit->count > 1) ||
         cadre_slots_find(&s->queue.jobs, submit->job) != CADRE_NO_SLOT)
         return CADRE_EINVAL;
     if ((err = reserve_actions(s, 0)) != CADRE_OK ||
@@ -361,16 +421,40 @@ static cadre_err on_release(struct cadre_sched *s,
     return CADRE_OK;
 }
 
-static cadre_err on_team_ready(struct cadre_sched *s, cadre_team_id id)
+/* Is it one that no team has? */
+static bool is_free(const struct cadre_sched *s, uint32_t seat)
+{
+    uint32_t slot;
+
+    return cadre_seat_find(&s->teams, seat, &slot) != CADRE_SEAT_TAKEN;
+}
+
+static cadre_err on_team_ready(struct cadre_sched *s, cadre_team_id id,
+                               uint32_t seat)
 {
     cadre_err err;
     uint32_t slot;
 
-    if (id == 0 || cadre_team_find(&s->teams, id, &slot) != NULL)
+    if (id == 0 || cadre_team_find(&s->teams, id, &slot) != NULL ||
+        !is_free(s, seat))
         return CADRE_EINVAL;
     if ((err = reserve_actions(s, 1)) != CADRE_OK)
         return err;
-    return cadre_teams_add(&s->teams, id);
+    return cadre_teams_add(&s->teams, id, seat);
+}
+
+static cadre_err on_seat(struct cadre_sched *s, const struct cadre_ev_seat *of)
+{
+    cadre_err err;
+
+    if (of->seat == 0 || !is_free(s, of->seat))
+        return CADRE_EINVAL;
+    if ((err = reserve_actions(s, 0)) != CADRE_OK)
+        return err;
+    if (of->is_closed)
+        return cadre_seat_close(&s->teams, of->seat);
+    cadre_seat_open(&s->teams, of->seat);
+    return CADRE_OK;
 }
 
 /* `count` tasks from the front of the team's first batch have run. */
@@ -506,10 +590,13 @@ static void lose_begun(struct cadre_sched *s, cadre_team_id team, cadre_err err,
         return;
     }
     for (uint64_t task = run.first; task < run.first + run.count; task++) {
-        if (may_retry(s, terms, task, err))
-            retry_task(s, team, run.job, task);
-        else
+        if (!may_retry(s, terms, task, err)) {
             drop_tasks(s, err, team, (struct cadre_run){run.job, task, 1});
+            continue;
+        }
+        retry_task(s, team, run.job, task);
+        if (terms->seat > 0) /* it keeps its place among what the team held */
+            cadre_queue_hurry(&s->queue, run.job);
     }
 }
 
@@ -716,7 +803,7 @@ static cadre_err take(struct cadre_sched *s, const struct cadre_event *event)
     case CADRE_EV_SUBMIT:
         return on_submit(s, &event->submit);
     case CADRE_EV_TEAM_READY:
-        return on_team_ready(s, event->team);
+        return on_team_ready(s, event->team, event->seat);
     case CADRE_EV_RESULTS:
         return on_results(s, &event->results);
     case CADRE_EV_TEAM_LOST:
@@ -731,6 +818,8 @@ static cadre_err take(struct cadre_sched *s, const struct cadre_event *event)
         return on_unsent(s, &event->unsent);
     case CADRE_EV_RELEASE:
         return on_release(s, &event->release);
+    case CADRE_EV_SEAT:
+        return on_seat(s, &event->of_seat);
     }
     return CADRE_EINVAL;
 }

@@ -44,6 +44,11 @@
  *   sent. A task of a cancelled job is not tried again.
  * - Holds: a job that waits for others is not queued before as many RELEASEs
  *   have come as it has holds. Its place in the queue is that of the last one.
+ * - Seats: a team may have a seat, which another takes when it is lost. A job
+ *   for one seat goes to the team that has it, busy or not, when it is the next
+ *   in the queue: behind all that went there before it, before all that comes
+ *   later. While the seat is empty it waits, and what is behind it with it;
+ *   where the seat is closed it is dropped.
  */
 #ifndef CADRE_RUNTIME_SCHED_H
 #define CADRE_RUNTIME_SCHED_H
@@ -73,7 +78,8 @@ enum cadre_event_type {
     CADRE_EV_CANCEL,      /* a job's tasks that were not sent are not to run */
     CADRE_EV_TICK,        /* time has passed; nothing else happened */
     CADRE_EV_UNSENT, /* a SEND could not be done; its tasks are to wait again */
-    CADRE_EV_RELEASE /* one of the things that a job waits for is there */
+    CADRE_EV_RELEASE, /* one of the things that a job waits for is there */
+    CADRE_EV_SEAT     /* a seat is closed, or open again */
 };
 
 struct cadre_ev_submit {
@@ -89,6 +95,8 @@ struct cadre_ev_submit {
                               job has at most 2^32 tasks */
     uint32_t retry_on;     /* for these failures: bits 1 << cadre_err */
     uint64_t retry_wait_ns; /* the first back-off, up to 2^50 */
+    uint32_t seat;          /* of the team that is to run it; such a job has one
+                               task. 0: any team */
 };
 
 /* A task that has run and failed. */
@@ -121,6 +129,13 @@ struct cadre_ev_lost {
                        0: CADRE_ELOST */
 };
 
+/* No team will take the (empty) seat; or one may after all. TEAM_READY opens
+ * it, too. */
+struct cadre_ev_seat {
+    uint32_t seat;
+    bool is_closed;
+};
+
 struct cadre_ev_release {
     cadre_job_id job;
     uint64_t bytes_per_task; /* if known only now; 0: as submitted */
@@ -139,6 +154,7 @@ struct cadre_ev_unsent {
 
 struct cadre_event {
     enum cadre_event_type type;
+    uint32_t seat;   /* TEAM_READY: that the team takes, from 1; 0: none */
     uint64_t now_ns; /* a time before the last event's counts as that one */
     union {
         struct cadre_ev_submit submit;
@@ -146,9 +162,10 @@ struct cadre_event {
         struct cadre_ev_unsent unsent;
         struct cadre_ev_lost lost;
         struct cadre_ev_release release;
-        cadre_team_id team; /* TEAM_READY, TEAM_RETIRE */
-        cadre_job_id job;   /* CANCEL; 0: every job (this one event may be taken
-                               in part where memory is short) */
+        struct cadre_ev_seat of_seat; /* SEAT */
+        cadre_team_id team;           /* TEAM_READY, TEAM_RETIRE */
+        cadre_job_id job; /* CANCEL; 0: every job (this one event may be taken
+                             in part where memory is short) */
     };
 };
 
@@ -157,7 +174,8 @@ enum cadre_action_type {
         1,           /* send tasks [first, first + count) of `job` to `team` */
     CADRE_ACT_DROP,  /* these tasks will not run (again): they were on a lost
                         team (`err`: CADRE_ELOST, or what TEAM_LOST said), or
-                        cancelled (CADRE_ECANCELLED) */
+                        for a closed seat (no team, CADRE_ELOST), or cancelled
+                        (CADRE_ECANCELLED) */
     CADRE_ACT_AGAIN, /* these tasks, which were sent, wait again: they failed
                         and are tried once more (that is not their end), or
                         their team was lost before it began with them */

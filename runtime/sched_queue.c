@@ -81,7 +81,7 @@ void cadre_queue_init(struct cadre_queue *queue)
 
 static bool has_terms(const struct cadre_ev_submit *submit)
 {
-    return submit->holds > 0 || submit->retries > 0;
+    return submit->holds > 0 || submit->retries > 0 || submit->seat > 0;
 }
 
 struct cadre_terms *cadre_queue_terms(const struct cadre_queue *queue,
@@ -155,7 +155,7 @@ void cadre_queue_release(struct cadre_queue *queue,
     cadre_terms_unhold(&queue->terms, terms);
     queue->aside -= job->count;
     enqueue(queue, slot);
-    if (terms->retries == 0) {
+    if (terms->retries == 0 && terms->seat == 0) {
         cadre_terms_remove(&queue->terms, terms);
         job->has_terms = false;
     }
@@ -261,6 +261,18 @@ uint64_t cadre_queue_retry(struct cadre_queue *queue, uint32_t slot,
     queue->aside++;
     return cadre_attempt_delay(&queue->terms, cadre_queue_terms(queue, job),
                                task, now_ns);
+}
+
+void cadre_queue_hurry(struct cadre_queue *queue, uint32_t slot)
+{
+    const struct cadre_job *job = cadre_queue_job(queue, slot);
+    uint64_t task;
+
+    if (!cadre_attempt_withdraw(&queue->terms, cadre_queue_terms(queue, job),
+                                &task))
+        return;
+    queue->aside--;
+    cadre_queue_give_back(queue, slot, task, 1);
 }
 
 void cadre_queue_take_due(struct cadre_queue *queue, uint64_t now_ns)

@@ -122,6 +122,11 @@ void cadre_queue_give_back(struct cadre_queue *queue, uint32_t slot,
 uint64_t cadre_queue_retry(struct cadre_queue *queue, uint32_t slot,
                            uint64_t task, uint64_t now_ns);
 
+/* The job's one task, which is to be tried again, does not wait for its time
+ * but before all that was never sent; cadre_slots_reserve(&queue->ranges)
+ * first. */
+void cadre_queue_hurry(struct cadre_queue *queue, uint32_t slot);
+
 /* Let the tasks whose time has come wait with the others; stops where memory is
  * short. */
 void cadre_queue_take_due(struct cadre_queue *queue, uint64_t now_ns);

@@ -51,6 +51,7 @@ void cadre_teams_fini(struct cadre_teams *teams)
     for (uint32_t slot = 0; slot < teams->slots.made; slot++)
         free(cadre_team_at(teams, slot)->ring);
     cadre_slots_fini(&teams->slots);
+    cadre_slots_fini(&teams->seats);
     cadre_heap_fini(&teams->ahead);
     cadre_heap_fini(&teams->finish);
 }
@@ -59,10 +60,62 @@ void cadre_teams_init(struct cadre_teams *teams)
 {
     *teams = (struct cadre_teams){.retiring = 0};
     cadre_slots_init(&teams->slots, sizeof(struct cadre_team));
+    cadre_slots_init(&teams->seats, sizeof(struct cadre_seat));
     cadre_list_init(&teams->idle);
 }
 
-cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id)
+static struct cadre_seat *seat_at(const struct cadre_teams *teams,
+                                  uint32_t slot)
+{
+    return cadre_slots_at(&teams->seats, slot);
+}
+
+enum cadre_seat_state cadre_seat_find(const struct cadre_teams *teams,
+                                      uint32_t seat, uint32_t *slot)
+{
+    uint32_t at = cadre_slots_find(&teams->seats, seat);
+
+    if (at == CADRE_NO_SLOT)
+        return CADRE_SEAT_EMPTY;
+    *slot = seat_at(teams, at)->slot.tag;
+    return *slot == CADRE_NO_SLOT ? CADRE_SEAT_CLOSED : CADRE_SEAT_TAKEN;
+}
+
+void cadre_seat_open(struct cadre_teams *teams, uint32_t seat)
+{
+    uint32_t at = cadre_slots_find(&teams->seats, seat);
+
+    if (at != CADRE_NO_SLOT && seat_at(teams, at)->slot.tag == CADRE_NO_SLOT)
+        cadre_slots_remove(&teams->seats, at);
+}
+
+/* There is room for one seat. */
+static void take_seat(struct cadre_teams *teams, uint32_t seat, uint32_t slot)
+{
+    cadre_seat_open(teams, seat);
+    seat_at(teams, cadre_slots_add(&teams->seats, seat))->slot.tag = slot;
+}
+
+cadre_err cadre_seat_close(struct cadre_teams *teams, uint32_t seat)
+{
+    cadre_err err = cadre_slots_reserve(&teams->seats);
+
+    if (err == CADRE_OK)
+        take_seat(teams, seat, CADRE_NO_SLOT);
+    return err;
+}
+
+/* The team does not have its seat any more. */
+static void leave_seat(struct cadre_teams *teams, struct cadre_team *team)
+{
+    if (team->seat > 0)
+        cadre_slots_remove(&teams->seats,
+                           cadre_slots_find(&teams->seats, team->seat));
+    team->seat = 0;
+}
+
+cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id,
+                          uint32_t seat)
 {
     uint32_t made = teams->slots.made + 1, slot;
     struct cadre_batch *ring;
@@ -71,7 +124,8 @@ cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id)
 
     if ((err = cadre_slots_reserve(&teams->slots)) != CADRE_OK ||
         (err = cadre_heap_reserve(&teams->ahead, made)) != CADRE_OK ||
-        (err = cadre_heap_reserve(&teams->finish, made)) != CADRE_OK)
+        (err = cadre_heap_reserve(&teams->finish, made)) != CADRE_OK ||
+        (err = cadre_slots_reserve(&teams->seats)) != CADRE_OK)
         return err;
     if ((ring = malloc(RING_FIRST * sizeof *ring)) == NULL)
         return CADRE_ENOMEM;
@@ -79,6 +133,9 @@ cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id)
     team = cadre_team_at(teams, slot);
     team->ring = ring;
     team->ring_cap = RING_FIRST;
+    team->seat = seat;
+    if (seat > 0)
+        take_seat(teams, seat, slot);
     cadre_team_rest(teams, slot, false);
     return CADRE_OK;
 }
@@ -92,6 +149,7 @@ void cadre_teams_remove(struct cadre_teams *teams, uint32_t slot)
     cadre_heap_remove(&teams->ahead, slot);
     cadre_heap_remove(&teams->finish, slot);
     teams->retiring -= team->is_retiring;
+    leave_seat(teams, team);
     free(team->ring);
     team->ring = NULL; /* fini looks at every slot */
     cadre_slots_remove(&teams->slots, slot);
@@ -105,6 +163,7 @@ void cadre_team_retire(struct cadre_teams *teams, uint32_t slot)
         cadre_list_remove(&teams->slots, &teams->idle, slot);
     team->is_retiring = true;
     teams->retiring++;
+    leave_seat(teams, team);
     rank(teams, slot);
 }
 

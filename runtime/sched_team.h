@@ -5,6 +5,9 @@
  *          RETIRE  \             /  RETIRE: works off what it holds
  *                   out  <------'
  *
+ * A team that stays may have a seat, by which it is found; a retiring one has
+ * left it. A seat can be closed.
+ *
  * Idle teams are a list, the one that worked last first. Working teams are in
  * two heaps: `finish` by when their first batch should end, and `ahead` by the
  * estimate for all they hold. A team is not in `ahead` while it is to get no
@@ -38,11 +41,18 @@ struct cadre_team {
     uint64_t est_ns;
     uint64_t bytes;
     uint64_t started_ns; /* when work on what is left of the first one began */
+    uint32_t seat;       /* 0: none */
     bool is_retiring;
+};
+
+struct cadre_seat {
+    struct cadre_slot slot; /* id: the seat; tag: its team's slot, CADRE_NO_SLOT
+                               where it is closed */
 };
 
 struct cadre_teams {
     struct cadre_slots slots; /* struct cadre_team */
+    struct cadre_slots seats; /* struct cadre_seat: those taken, or closed */
     struct cadre_list idle;
     struct cadre_heap ahead;
     struct cadre_heap finish;
@@ -62,11 +72,23 @@ struct cadre_team *cadre_team_find(const struct cadre_teams *teams,
 /* Batch `i` of those it holds; lent until that changes. */
 struct cadre_batch *cadre_team_batch(const struct cadre_team *team, uint32_t i);
 
-/* A new team, idle, last in line. CADRE_ENOMEM: as before. */
-cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id);
+/* A new team, idle, last in line; no team that stays has its `seat` (0: none).
+ * CADRE_ENOMEM: as before. */
+cadre_err cadre_teams_add(struct cadre_teams *teams, cadre_team_id id,
+                          uint32_t seat);
 void cadre_teams_remove(struct cadre_teams *teams, uint32_t slot);
 
-/* Mark a team as retiring: it is neither idle nor in `ahead` any more. */
+/* Who has `seat`, a team's `*slot` if one has. */
+enum cadre_seat_state { CADRE_SEAT_EMPTY, CADRE_SEAT_TAKEN, CADRE_SEAT_CLOSED };
+enum cadre_seat_state cadre_seat_find(const struct cadre_teams *teams,
+                                      uint32_t seat, uint32_t *slot);
+
+/* Close a seat that is empty, or open it. CADRE_ENOMEM. */
+cadre_err cadre_seat_close(struct cadre_teams *teams, uint32_t seat);
+void cadre_seat_open(struct cadre_teams *teams, uint32_t seat);
+
+/* Mark a team as retiring: it is neither idle nor in `ahead` any more, and its
+ * seat is empty. */
 void cadre_team_retire(struct cadre_teams *teams, uint32_t slot);
 
 /* Put a team that holds nothing among the idle ones. */

@@ -64,6 +64,7 @@ void cadre_terms_add(struct cadre_terms_set *set,
     terms->holds = submit->holds;
     terms->retries = submit->retries;
     terms->retry_on = submit->retry_on;
+    terms->seat = submit->seat;
     cadre_list_init(&terms->delayed);
     if (terms->holds > 0)
         cadre_list_append(&set->jobs, &set->held, slot);

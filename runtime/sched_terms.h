@@ -1,11 +1,11 @@
 /* sched_terms.h - what few jobs have beyond the ordinary: they wait for others
- * to end, or their tasks may be tried again.
+ * to end, their tasks may be tried again, or one team is to run them.
  *
  *     held job --RELEASE x holds--> the queue
  *     task fails --> delayed, by when it is due --> the queue
  *
- * A job without holds and retries has no record here, a task that never failed
- * none either.
+ * A job without holds, retries and seat has no record here, a task that never
+ * failed none either.
  */
 #ifndef CADRE_RUNTIME_SCHED_TERMS_H
 #define CADRE_RUNTIME_SCHED_TERMS_H
@@ -20,6 +20,7 @@ struct cadre_terms {
     uint32_t holds;         /* RELEASEs that are still to come */
     uint32_t retries;
     uint32_t retry_on;
+    uint32_t seat;             /* of the team that is to run it; 0: any */
     uint32_t tried;            /* its tasks that have a record */
     struct cadre_list delayed; /* of these: they wait for their time */
 };

@@ -216,6 +216,32 @@ static cadre_err submit_held(cadre_job_id job, uint64_t count, uint32_t holds)
         .submit = {.job = job, .count = count, .kind = 1, .holds = holds}});
 }
 
+/* A task for the team that has `seat`, tried again if that is lost with it. */
+static cadre_err submit_for(cadre_job_id job, uint32_t seat)
+{
+    return step((struct cadre_event){
+        .type = CADRE_EV_SUBMIT,
+        .submit = {.job = job,
+                   .count = 1,
+                   .kind = 2,
+                   .seat = seat,
+                   .retries = 1,
+                   .retry_on = UINT32_C(1) << CADRE_ELOST}});
+}
+
+static cadre_err ready_at(cadre_team_id team, uint32_t seat)
+{
+    return step((struct cadre_event){
+        .type = CADRE_EV_TEAM_READY, .team = team, .seat = seat});
+}
+
+static cadre_err close_seat(uint32_t seat, bool is_closed)
+{
+    return step((struct cadre_event){
+        .type = CADRE_EV_SEAT,
+        .of_seat = {.seat = seat, .is_closed = is_closed}});
+}
+
 static cadre_err release(cadre_job_id job)
 {
     return step((struct cadre_event){.type = CADRE_EV_RELEASE,
@@ -1164,6 +1190,135 @@ static void weight_of_a_held_job_may_come_with_its_release(void)
     end();
 }
 
+static void a_task_for_a_seat_goes_to_its_team_in_its_turn(void)
+{
+    begin();
+    ready_at(1, 1);
+    ready_at(2, 2);
+    submit_for(1, 2);
+    EXPECT("job 1 task 0 -> team 2\n");
+    submit(2, 1);
+    EXPECT("job 2 task 0 -> team 1\n");
+    submit_for(3, 1); /* behind what that has, of whatever length */
+    EXPECT("job 3 task 0 -> team 1\n");
+    submit(4, 1);
+    submit_for(5, 2); /* but not before what came earlier */
+    EXPECT("");
+    results(2, 1, 0, 1, SECOND);
+    EXPECT("job 1 done\njob 4 task 0 -> team 2\njob 5 task 0 -> team 2\n");
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 4);
+    end();
+}
+
+static void a_task_waits_for_who_takes_its_seat(void)
+{
+    begin();
+    ready_at(1, 1);
+    submit_for(1, 2);
+    submit(2, 1); /* is behind it */
+    EXPECT("");
+    ready_at(2, 2);
+    EXPECT("job 1 task 0 -> team 2\njob 2 task 0 -> team 1\n");
+    retire(2);
+    submit_for(3, 2); /* who leaves has no seat */
+    EXPECT("");
+    cancel(3);
+    EXPECT("job 3 task 0 cancelled\njob 3 done\n");
+    submit_for(4, 2);
+    ready_at(3, 2);
+    EXPECT("job 4 task 0 -> team 3\n");
+    end();
+}
+
+static void a_task_for_a_closed_seat_is_dropped(void)
+{
+    begin();
+    ready_at(1, 1);
+    submit_for(1, 2);
+    submit(2, 1);
+    submit_for(3, 2);
+    close_seat(2, true);
+    EXPECT("job 1 task 0 lost\njob 1 done\njob 2 task 0 -> team 1\n"
+           "job 3 task 0 lost\njob 3 done\n");
+    submit_for(4, 2);
+    EXPECT("job 4 task 0 lost\njob 4 done\n");
+    close_seat(2, false);
+    submit_for(5, 2);
+    EXPECT("");
+    close_seat(2, true);
+    EXPECT("job 5 task 0 lost\njob 5 done\n");
+    ready_at(2, 2); /* it is open */
+    submit_for(6, 2);
+    EXPECT("job 6 task 0 -> team 2\n");
+    lost(2);
+    EXPECT("job 6 task 0 again (2)\n");
+    ready_at(3, 2);
+    EXPECT("job 6 task 0 -> team 3 (2)\n");
+    lost(3);
+    EXPECT("job 6 task 0 lost\njob 6 done\n");
+    end();
+}
+
+/* It goes before what was to see what it does, though it had begun. */
+static void a_task_for_a_lost_team_keeps_its_place(void)
+{
+    begin();
+    ready_at(1, 1);
+    teach(1, US, 16);
+    submit_for(1, 1);
+    results(1, 1, 0, 1, US);
+    submit(2, 1);
+    submit_for(3, 1);
+    submit(4, 1);
+    EXPECT("job 4 task 0 -> team 1\n");
+    lost_after(1, 2, 0);
+    EXPECT("job 2 task 0 lost\njob 2 done\njob 3 task 0 again (2)\n"
+           "job 4 task 0 again (1)\n");
+    ready_at(2, 1);
+    EXPECT("job 3 task 0 -> team 2 (2)\njob 4 task 0 -> team 2\n");
+    end();
+}
+
+/* A team has room for so many bytes; what waits for it is not overtaken. */
+static void a_task_for_a_seat_waits_for_room(void)
+{
+    begin_with((struct cadre_sched_options){.inflight_bytes = 100});
+    ready_at(1, 1);
+    for (cadre_job_id job = 1; job <= 3; job++)
+        step((struct cadre_event){.type = CADRE_EV_SUBMIT,
+                                  .submit = {.job = job,
+                                             .count = 1,
+                                             .kind = 1,
+                                             .seat = 1,
+                                             .bytes_per_task = 60}});
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 1);
+    ready_at(2, 2);
+    submit(4, 1);
+    EXPECT("");
+    results(1, 1, 0, 1, MS);
+    EXPECT("job 1 done\njob 2 task 0 -> team 1\n");
+    results(1, 2, 0, 1, MS);
+    EXPECT("job 2 done\njob 3 task 0 -> team 1\njob 4 task 0 -> team 2\n");
+    end();
+}
+
+static void seats_that_cannot_be_are_refused(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(ready_at(1, 1), CADRE_OK);
+    CU_ASSERT_EQUAL(ready_at(2, 1), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(close_seat(1, true), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(close_seat(0, true), CADRE_EINVAL);
+    CU_ASSERT_EQUAL(close_seat(2, true), CADRE_OK);
+    CU_ASSERT_EQUAL(close_seat(2, true), CADRE_OK);
+    CU_ASSERT_EQUAL(
+        step((struct cadre_event){.type = CADRE_EV_SUBMIT,
+                                  .submit = {.job = 1, .count = 2, .seat = 1}}),
+        CADRE_EINVAL);
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 0);
+    end();
+}
+
 static void absurd_numbers_do_no_harm(void)
 {
     begin();
@@ -1247,6 +1402,22 @@ static cadre_err submit_special(unsigned job)
                                                 .retry_on = UINT32_MAX}});
 }
 
+static cadre_err submit_for_seat(unsigned job)
+{
+    return submit_for(job, job % 3 + 1);
+}
+
+static cadre_err take_seat(unsigned team)
+{
+    return ready_at(team, team);
+}
+
+static cadre_err close_third(unsigned unused)
+{
+    (void)unused;
+    return close_seat(3, true);
+}
+
 static cadre_err cancel_last(unsigned team)
 {
     (void)team;
@@ -1289,6 +1460,31 @@ static void failed_step_changes_nothing(void)
     ready(1);
     sweep(lose_some, 1);
     CU_ASSERT_EQUAL(cadre_sched_waiting(s), 599 * 300);
+    end();
+
+    begin();
+    for (unsigned job = 3; job < 400; job++)
+        sweep(submit_for_seat, job);
+    sweep(take_seat, 1);
+    sweep(take_seat, 2);
+    tick();
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 2);
+    sweep(close_third, 0);
+    for (unsigned i = 0; i < 400; i++) /* where memory was short */
+        tick();
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 0);
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 265);
+    sweep(lose, 1);
+    CU_ASSERT_EQUAL(cadre_sched_running(s), 132);
+    end();
+
+    begin();
+    for (unsigned job = 1; job < 400; job++)
+        submit_for(3 * job + 2, 3);
+    sweep(close_third, 0);
+    for (unsigned i = 0; i < 400; i++)
+        tick();
+    CU_ASSERT_EQUAL(cadre_sched_waiting(s), 0);
     end();
 }
 
@@ -1375,6 +1571,12 @@ static const struct check_test tests[] = {
     CHECK(held_job_may_be_cancelled),
     CHECK(held_work_does_not_count_as_work_that_waits),
     CHECK(weight_of_a_held_job_may_come_with_its_release),
+    CHECK(a_task_for_a_seat_goes_to_its_team_in_its_turn),
+    CHECK(a_task_waits_for_who_takes_its_seat),
+    CHECK(a_task_for_a_closed_seat_is_dropped),
+    CHECK(a_task_for_a_lost_team_keeps_its_place),
+    CHECK(a_task_for_a_seat_waits_for_room),
+    CHECK(seats_that_cannot_be_are_refused),
     CHECK(absurd_numbers_do_no_harm),
     CHECK(failed_step_changes_nothing),
     CHECK(create_may_fail),
