@@ -543,8 +543,7 @@ bool cadre_future_cancel(struct cadre_future *future)
  * ----------------------------------------------------------------
  */
 
-/* What is free of the room. */
-static void free_room(const struct cadre_room *room, struct cadre_output *list)
+void cadre_room_rest(const struct cadre_room *room, struct cadre_output *list)
 {
     for (size_t i = 0; i < room->into.count; i++) {
         struct cadre_output o = room->into.list[i];
@@ -580,7 +579,7 @@ static cadre_err take_rank(const struct cadre_outcome *outcome,
     struct cadre_outputs into = {.count = room->into.count, .list = list};
     cadre_err err;
 
-    free_room(room, list);
+    cadre_room_rest(room, list);
     if ((err = learn(t, outcome, error)) != CADRE_OK ||
         (err = cadre_outputs_view(t, &into, error)) != CADRE_OK ||
         (err = cadre_outputs_check_sizes(t, &into, error)) != CADRE_OK ||
@@ -604,6 +603,8 @@ cadre_err cadre_future_take(const struct cadre_future *future,
 
     if (room->into.count == 0)
         return CADRE_OK;
+    if (cadre_future_is_read(future))
+        return cadre_stored_take(future, room, error);
     if ((err = cadre_future_table(future, &t, error)) != CADRE_OK)
         return err;
     if (room->into.count > (size_t)cadre_proto_noutputs(t->proto))
@@ -624,7 +625,7 @@ cadre_err cadre_future_result_within(struct cadre_future *future,
                                      double timeout_ms,
                                      struct cadre_outputs into)
 {
-    struct cadre_room room = {.into = into};
+    struct cadre_room room = {.into = into, .is_whole = true};
     struct cadre_error error = {""};
     cadre_err err;
 

@@ -142,8 +142,12 @@ bool cadre_await(struct cadre_engine *engine, bool (*done)(void *arg),
 /* How much of the room for outputs is used. */
 struct cadre_room {
     struct cadre_outputs into;
+    bool is_whole;                       /* for one future alone */
     uint64_t used[CADRE_PARAMS_MAX + 1]; /* elements, or pointers */
 };
+
+/* What is free of it, for `room->into.count` outputs. */
+void cadre_room_rest(const struct cadre_room *room, struct cadre_output *list);
 
 /* Take the outputs of a task that is done, rank after rank, to where the room
  * is free. */
@@ -166,6 +170,30 @@ void cadre_need_ended(struct cadre_need *need);
 /* The task needs nothing any more: it ends, or never was. Its slots stay good
  * for measuring. */
 void cadre_needs_drop(struct cadre_future *future);
+
+/* A task of the library's own, which a team runs to put a value into its stores
+ * or to read one. */
+struct cadre_errand {
+    struct cadre_farm_place place;
+    const char *name;
+    const struct cadre_kept *kept; /* to put; NULL: it reads */
+};
+
+/* Queue it. `*future` is given. */
+cadre_err cadre_farm_run_errand(struct cadre_farm *farm,
+                                struct cadre_invocation call,
+                                const struct cadre_errand *errand,
+                                struct cadre_future **future,
+                                struct cadre_error *error);
+
+/* --- stored.c --------------------------------------------------------------
+ */
+
+/* Does it read what is stored? Then cadre_stored_take() takes what it brings.
+ */
+bool cadre_future_is_read(const struct cadre_future *future);
+cadre_err cadre_stored_take(const struct cadre_future *future,
+                            struct cadre_room *room, struct cadre_error *error);
 
 /* --- wait.c ----------------------------------------------------------------
  */

@@ -5,6 +5,7 @@
 #include "runtime/environment.h"
 #include "runtime/log.h"
 #include "runtime/worker.h"
+#include "runtime/worker_stored.h"
 
 #include <cadre/mpi.h>
 
@@ -310,6 +311,7 @@ cadre_init_program_comm(MPI_Comm comm,
     process.has_begun = true;
     process.keep_environment = true;
     cadre_tasks_register(tasks, tasks_end);
+    cadre_stored_register();
     if (cadre_crew_is_spawned(&controller) && has_parent()) {
         cadre_sentinel_start(&controller);
         work_and_leave();
@@ -386,6 +388,7 @@ cadre_err cadre_init_program(int *argc, char ***argv,
     process.has_begun = true;
     process.owns_mpi = true;
     cadre_tasks_register(tasks, tasks_end);
+    cadre_stored_register();
     if (is_spawned)
         cadre_sentinel_start(&controller);
     if ((err = start_mpi(argc, argv, &error)) != CADRE_OK)

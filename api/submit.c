@@ -140,12 +140,6 @@ static cadre_err put_absent(struct cadre_future *f,
     return CADRE_OK;
 }
 
-/* Workers of a socket, which is no farm, have one. */
-static bool has_store(const struct cadre_farm *farm)
-{
-    return farm == NULL || cadre_farm_has_store(farm);
-}
-
 cadre_err cadre_future_table(const struct cadre_future *future,
                              struct cadre_table **table,
                              struct cadre_error *error)
@@ -218,6 +212,12 @@ static cadre_err check_need(const struct cadre_proto *proto, int param,
     bool is_array = p->kind == CADRE_PARAM_ARRAY;
 
     *output = 0;
+    if (on != NULL && cadre_future_is_read(on))
+        return cadre_error_set(error, CADRE_ETYPE,
+                               "the future for parameter `%s` of %s reads what "
+                               "is stored, which is no argument: leave the "
+                               "parameter to the store, or take the value",
+                               param_name(p), proto->name);
     if (on == NULL)
         return cadre_error_set(error, CADRE_EINVAL,
                                "the future for parameter `%s` is NULL",
@@ -463,14 +463,12 @@ static int ranks_of(const struct cadre_farm *farm)
     return o != NULL && o->has_all_ranks ? o->ranks : 1;
 }
 
-cadre_err cadre_farm_check(const struct cadre_farm *farm,
-                           const struct cadre_function *fn,
-                           struct cadre_error *error)
+static cadre_err check_isolated(const struct cadre_farm *farm,
+                                const struct cadre_function *fn,
+                                struct cadre_error *error)
 {
-    cadre_err err = cadre_function_check(fn, cadre_farm_has_store(farm), error);
-
-    if (err != CADRE_OK || !cadre_farm_options_of(farm)->isolates)
-        return err;
+    if (!cadre_farm_options_of(farm)->isolates)
+        return CADRE_OK;
     for (int i = 0; i < fn->proto->nparams; i++) {
         const struct cadre_param *p = &fn->proto->params[i];
 
@@ -481,6 +479,15 @@ cadre_err cadre_farm_check(const struct cadre_farm *farm,
                                    param_name(p), fn->proto->name);
     }
     return CADRE_OK;
+}
+
+cadre_err cadre_farm_check(const struct cadre_farm *farm,
+                           const struct cadre_function *fn,
+                           struct cadre_error *error)
+{
+    cadre_err err = cadre_function_check(fn, cadre_farm_has_store(farm), error);
+
+    return err == CADRE_OK ? check_isolated(farm, fn, error) : err;
 }
 
 /* What its options say of how it ends. */
@@ -507,9 +514,24 @@ static cadre_err check_ranks(const struct cadre_farm_options *farm,
                            "ranks is %d: with isolate a task has 1", o->ranks);
 }
 
+/* Can it be run? `has_store`: what is left out may be in the store. */
+static cadre_err check_call(const struct cadre_farm *farm,
+                            const struct cadre_function *fn,
+                            const struct cadre_task_options *o, bool has_store,
+                            struct cadre_error *error)
+{
+    cadre_err err = cadre_function_check(fn, has_store, error);
+
+    if (err == CADRE_OK && farm != NULL)
+        err = check_isolated(farm, fn, error);
+    if (err == CADRE_OK && farm != NULL)
+        err = check_ranks(cadre_farm_options_of(farm), o, error);
+    return err;
+}
+
 /* A task of `farm`, or of none (then `o` is NULL). */
 static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
-                        const struct cadre_task_options *o,
+                        const struct cadre_task_options *o, bool has_store,
                         struct cadre_future **future, struct cadre_error *error)
 {
     const struct cadre_value *by_param[CADRE_PARAMS_MAX];
@@ -517,12 +539,9 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
     size_t slots, total;
     cadre_err err;
 
-    if ((err = farm != NULL ? cadre_farm_check(farm, call.function, error)
-                            : cadre_function_check(call.function, true,
-                                                   error)) != CADRE_OK ||
-        (farm != NULL && (err = check_ranks(cadre_farm_options_of(farm), o,
-                                            error)) != CADRE_OK) ||
-        (err = cadre_values_bind(call.function, call.values, has_store(farm),
+    if ((err = check_call(farm, call.function, o, has_store, error)) !=
+            CADRE_OK ||
+        (err = cadre_values_bind(call.function, call.values, has_store,
                                  by_param, error)) != CADRE_OK ||
         (err = measure(call.function->proto, by_param, &slots, &total,
                        error)) != CADRE_OK)
@@ -532,7 +551,7 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
     *f = (struct cadre_future){
         .job = {.ops = &cadre_future_ops, .function = call.function},
         .farm = farm,
-        .has_store = has_store(farm),
+        .has_store = has_store,
         .refs = 1};
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
         (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
@@ -555,7 +574,8 @@ cadre_err cadre_future_prepare(struct cadre_invocation call,
     struct cadre_future *f;
     cadre_err err;
 
-    if ((err = create(NULL, call, NULL, &f, error)) != CADRE_OK)
+    /* Workers of a socket, which is no farm, have a store. */
+    if ((err = create(NULL, call, NULL, true, &f, error)) != CADRE_OK)
         return err;
     if (f->more != NULL && f->more->nneeds > 0)
         err = cadre_error_set(error, CADRE_ETYPE,
@@ -656,18 +676,21 @@ uint32_t cadre_retry_errors(unsigned retry_on)
     return errors;
 }
 
+static struct cadre_submission submission_of(const struct cadre_task_options *o)
+{
+    return (struct cadre_submission){
+        .count = 1,
+        .ranks = o->ranks,
+        .retries = (uint32_t)o->retries,
+        .retry_on = cadre_retry_errors(o->retry_on),
+        .retry_wait_ns = cadre_ns_of(o->retry_wait_s),
+        .deadline_ns = cadre_ns_of(o->deadline_s)};
+}
+
 /* Queue the task; the farm has a reference then. Under the lock. */
-static cadre_err enqueue(struct cadre_future *f,
-                         const struct cadre_task_options *o,
+static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
                          struct cadre_error *error)
 {
-    struct cadre_submission how = {.count = 1,
-                                   .ranks = o->ranks,
-                                   .retries = (uint32_t)o->retries,
-                                   .retry_on = cadre_retry_errors(o->retry_on),
-                                   .retry_wait_ns =
-                                       cadre_ns_of(o->retry_wait_s),
-                                   .deadline_ns = cadre_ns_of(o->deadline_s)};
     cadre_err err;
 
     if ((err = check_needs(f, error)) != CADRE_OK)
@@ -723,17 +746,67 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     cadre_err err;
 
     if ((err = cadre_task_options_check(o, &error)) != CADRE_OK ||
-        (err = create(farm, call, o, &f, &error)) != CADRE_OK)
+        (err = create(farm, call, o, cadre_farm_has_store(farm), &f, &error)) !=
+            CADRE_OK)
         return failed(farm, err, &error);
     cadre_engine_lock(cadre_engine_now());
     await_room(f);
-    err = enqueue(f, o, &error);
+    err = enqueue(f, submission_of(o), &error);
     cadre_engine_run_later(cadre_engine_now());
     cadre_engine_unlock(cadre_engine_now());
     if (err == CADRE_OK)
         return f;
     cadre_future_unref(f);
     return failed(farm, err, &error);
+}
+
+/* What puts a value may be done twice, what reads one too. */
+static cadre_err enqueue_errand(struct cadre_future *f,
+                                const struct cadre_errand *errand,
+                                struct cadre_error *error)
+{
+    enum { RETRIES = 2 };
+    struct cadre_submission how = {.count = 1,
+                                   .is_for_team = true,
+                                   .team = errand->place.team,
+                                   .retries = RETRIES,
+                                   .retry_on = UINT32_C(1) << CADRE_ELOST};
+    cadre_err err = CADRE_OK;
+
+    if (errand->kept != NULL)
+        err = cadre_farm_put(f->farm, &f->job, errand->place, errand->name,
+                             errand->kept, error);
+    else
+        err = cadre_farm_check_place(f->farm, errand->place, error);
+    if (err != CADRE_OK)
+        return err;
+    if ((err = enqueue(f, how, error)) != CADRE_OK)
+        cadre_farm_unput(f->farm, &f->job);
+    return err;
+}
+
+cadre_err cadre_farm_run_errand(struct cadre_farm *farm,
+                                struct cadre_invocation call,
+                                const struct cadre_errand *errand,
+                                struct cadre_future **future,
+                                struct cadre_error *error)
+{
+    static const struct cadre_task_options defaults;
+    struct cadre_future *f;
+    cadre_err err;
+
+    if ((err = create(farm, call, &defaults, true, &f, error)) != CADRE_OK)
+        return err;
+    cadre_engine_lock(cadre_engine_now());
+    await_room(f);
+    err = enqueue_errand(f, errand, error);
+    cadre_engine_run_later(cadre_engine_now());
+    cadre_engine_unlock(cadre_engine_now());
+    if (err == CADRE_OK)
+        *future = f;
+    else
+        cadre_future_unref(f);
+    return err;
 }
 
 struct cadre_future *

@@ -116,9 +116,11 @@ static void do_send(struct cadre_farm *farm, const struct cadre_action *a)
                   (int)t->id - 1);
         t->is_starved = true;
         farm->has_starved = true;
-    } else if (batch.job->ops->started != NULL) {
-        batch.job->ops->started(batch.job, a->first, a->count);
+        return;
     }
+    cadre_farm_put_sent(t, batch.job);
+    if (batch.job->ops->started != NULL)
+        batch.job->ops->started(batch.job, a->first, a->count);
 }
 
 static void do_again(const struct cadre_action *a)
@@ -173,7 +175,10 @@ static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
     cadre_err err = a->err;
     char text[CADRE_ERROR_TEXT_MAX];
 
-    if (a->team != 0 && err != CADRE_ELOST)
+    if (a->team == 0 && err == CADRE_ELOST)
+        snprintf(text, sizeof text,
+                 "the team for it is gone, and no other takes its place");
+    else if (a->team != 0 && err != CADRE_ELOST)
         snprintf(text, sizeof text, "%s", farm->teams[a->team - 1]->stop_text);
     else if (a->team != 0)
         snprintf(text, sizeof text, "%s while it had this task",
@@ -194,6 +199,7 @@ static void do_job_done(struct cadre_farm *farm, const struct cadre_action *a)
     struct cadre_job *job = job_of(a->job);
 
     farm->njobs--;
+    cadre_farm_put_done(farm, job);
     job->ops->done(job);
 }
 
@@ -439,6 +445,8 @@ static cadre_err end_run(struct team *t, const struct sent *run,
     if (event.results.nfailed > 0)
         tell_all_failed(t, run, &actions);
     tell_ended(run, &event.results);
+    if (event.results.nfailed == 0)
+        cadre_farm_put_ended(t, run->job);
     if (event.results.nfailed > 0 && t->size > 1 && t->state == TEAM_WORKING)
         cadre_farm_team_renew(t);
     cadre_farm_team_forget_failed(t);
@@ -803,12 +811,17 @@ cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
                    .holds = how->holds,
                    .retries = how->retries,
                    .retry_on = how->retry_on,
-                   .retry_wait_ns = how->retry_wait_ns}};
+                   .retry_wait_ns = how->retry_wait_ns,
+                   .seat = how->is_for_team ? (uint32_t)how->team + 1 : 0}};
     struct lane *lane;
     uint64_t task_ns;
     cadre_err err;
 
     if ((err = cadre_farm_check_open(farm, error)) != CADRE_OK ||
+        (how->is_for_team &&
+         (err = cadre_farm_check_place(farm,
+                                       (struct cadre_farm_place){how->team, -1},
+                                       error)) != CADRE_OK) ||
         (err = cadre_farm_lane(farm, how->ranks, &lane, error)) != CADRE_OK)
         return err;
     if (lane->ranks > 1 || farm->options.is_fresh || how->deadline_ns > 0 ||
@@ -899,6 +912,38 @@ void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job)
     cadre_farm_flush(farm);
 }
 
+/* "there is one, team 0", "there are teams 0 to 3"; of ranks likewise. */
+static void say_range(char *text, size_t len, const char *what, int count)
+{
+    if (count == 1)
+        snprintf(text, len, "there is one, %s 0", what);
+    else
+        snprintf(text, len, "there are %ss 0 to %d", what, count - 1);
+}
+
+cadre_err cadre_farm_check_place(const struct cadre_farm *farm,
+                                 struct cadre_farm_place place,
+                                 struct cadre_error *error)
+{
+    const struct cadre_farm_options *o = &farm->options;
+    char range[64];
+
+    if (o->is_fresh || o->max_ranks > 0)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "its teams come and go, and have no numbers: "
+                               "broadcast the value, or use an executor");
+    say_range(range, sizeof range, "team", farm->wanted);
+    if (place.team < 0 || place.team >= farm->wanted)
+        return cadre_error_set(error, CADRE_EINVAL, "there is no team %d: %s",
+                               place.team, range);
+    say_range(range, sizeof range, "rank", o->ranks);
+    if (place.rank < -1 || place.rank >= o->ranks)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "there is no rank %d in a team: %s", place.rank,
+                               range);
+    return CADRE_OK;
+}
+
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm)
 {
     uint64_t n = 0;
@@ -923,6 +968,11 @@ uint64_t cadre_farm_pending(const struct cadre_farm *farm)
         n += held - begun;
     }
     return n;
+}
+
+int cadre_farm_wanted(const struct cadre_farm *farm)
+{
+    return farm->wanted;
 }
 
 int cadre_farm_teams(const struct cadre_farm *farm)

@@ -125,6 +125,10 @@ struct cadre_submission {
     uint64_t bytes_per_task;
     const uint64_t *bytes; /* or, where they differ, count + 1 running totals */
     int ranks;         /* that each task wants; 0: as the farm's options say */
+    bool is_for_team;  /* it is one task, and the team of this number is to run
+                          it: */
+    int team;          /* 0 and up; one that is lost is waited for until another
+                          has its place */
     uint32_t holds;    /* it waits for so many cadre_farm_release() */
     uint32_t retries;  /* each task may be tried again so often, */
     uint32_t retry_on; /* for these failures: bits 1 << cadre_err, */
@@ -137,7 +141,7 @@ struct cadre_submission {
  *
  * CADRE_ECLOSED  the farm was closed.
  * CADRE_EINVAL   more ranks than there are, or than the farm's where it has no
- *                max_ranks.
+ *                max_ranks; no such team.
  * CADRE_ELOST    no worker is left, and none can be started; or whatever else
  *                made all tasks fail, like an init function.
  * CADRE_ENOMEM
@@ -163,8 +167,9 @@ bool cadre_farm_has_begun(const struct cadre_farm *farm,
 /* What was not sent is not to run: it fails with CADRE_ECANCELLED. */
 void cadre_farm_cancel(struct cadre_farm *farm, struct cadre_job *job);
 
-/* From now on so many teams: more are started, of too many the idle ones leave
- * at once, then others when they have ended their tasks. */
+/* From now on so many teams: more are started, of too many those with the
+ * highest numbers leave, those that are busy when they have ended their tasks.
+ */
 void cadre_farm_resize(struct cadre_farm *farm, int teams);
 
 /* End the tasks of `job` that were sent: each is told so when it runs, gets
@@ -187,11 +192,36 @@ cadre_err cadre_farm_broadcast(struct cadre_farm *farm, const char *name,
                                const struct cadre_kept *kept,
                                struct cadre_error *error);
 
+/* Whose stores. */
+struct cadre_farm_place {
+    int team;
+    int rank; /* -1: all of them */
+};
+
+/* `job`, which is to be submitted next for that team, puts a value into its
+ * stores: once it has ended well, workers that come to that place are sent the
+ * value before any task, in order with what is broadcast. `kept` is copied.
+ * Errors as above; CADRE_EINVAL: no such team or rank. */
+cadre_err cadre_farm_put(struct cadre_farm *farm, const struct cadre_job *job,
+                         struct cadre_farm_place place, const char *name,
+                         const struct cadre_kept *kept,
+                         struct cadre_error *error);
+
+/* It could not be submitted. */
+void cadre_farm_unput(struct cadre_farm *farm, const struct cadre_job *job);
+
+/* Is there that team, with that rank? CADRE_EINVAL; also where teams come and
+ * go. */
+cadre_err cadre_farm_check_place(const struct cadre_farm *farm,
+                                 struct cadre_farm_place place,
+                                 struct cadre_error *error);
+
 /* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
  */
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm);
 uint64_t cadre_farm_pending(const struct cadre_farm *farm);
 int cadre_farm_teams(const struct cadre_farm *farm);
+int cadre_farm_wanted(const struct cadre_farm *farm); /* teams, lost ones too */
 const struct cadre_farm_options *
 cadre_farm_options_of(const struct cadre_farm *farm);
 bool cadre_farm_has_store(const struct cadre_farm *farm);

@@ -74,7 +74,9 @@ struct team {
     struct cadre_farm *farm;
     struct lane *lane;
     cadre_team_id id; /* in the scheduler: its index in the farm + 1 */
-    uint32_t number;  /* in the frames */
+    uint32_t seat;   /* its number among those at work + 1, and that of the team
+                        that takes its place; 0: teams come and go */
+    uint32_t number; /* in the frames */
     enum team_state state;
     bool is_starved; /* memory for its tasks is wanting */
     bool has_worked; /* a task has come back */
@@ -136,8 +138,9 @@ struct cadre_farm {
     char last_lost[256];              /* what became of the team lost last */
     struct cadre_failed_task *failed; /* room for an event */
     size_t failed_cap;
-    struct farm_value *values; /* broadcast, the oldest first */
-    uint64_t last_value;       /* numbers given to them */
+    struct farm_value *values;  /* broadcast or put, the oldest first */
+    struct farm_value *putting; /* by jobs that have not ended */
+    uint64_t last_value;        /* numbers given to them */
 };
 
 /* --- farm.c --------------------------------------------------------------- */
@@ -162,9 +165,18 @@ cadre_err cadre_farm_check_open(const struct cadre_farm *farm,
 
 /* --- farm_values.c -------------------------------------------------------- */
 
-/* Send the members of the team what was broadcast and they do not have.
- * CADRE_ENOMEM. */
+/* Send the members of the team what was broadcast, or put into their stores,
+ * and they do not have. CADRE_ENOMEM. */
 cadre_err cadre_farm_send_values(const struct team *team);
+
+/* `job` is sent to `team`; it has ended well there; it is done. Nothing happens
+ * if it does not put a value. */
+void cadre_farm_put_sent(const struct team *team, const struct cadre_job *job);
+void cadre_farm_put_ended(const struct team *team, const struct cadre_job *job);
+void cadre_farm_put_done(struct cadre_farm *farm, const struct cadre_job *job);
+
+/* There are only so many teams from now on. */
+void cadre_farm_drop_values(struct cadre_farm *farm, int teams);
 
 /* Nobody will be sent them any more. */
 void cadre_farm_free_values(struct cadre_farm *farm);

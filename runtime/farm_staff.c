@@ -67,6 +67,24 @@ static cadre_err find_place(struct cadre_farm *f, uint32_t *index)
     return CADRE_OK;
 }
 
+/* The first number that no team at work has. */
+static uint32_t free_seat(const struct cadre_farm *f)
+{
+    uint32_t seat = 0;
+    bool is_taken = true;
+
+    if (f->options.is_fresh || f->options.max_ranks > 0)
+        return 0;
+    while (is_taken) {
+        is_taken = false;
+        seat++;
+        for (uint32_t i = 0; i < f->nteams && !is_taken; i++)
+            is_taken = f->teams[i] != NULL && f->teams[i]->seat == seat &&
+                       f->teams[i]->state == TEAM_WORKING;
+    }
+    return seat;
+}
+
 static cadre_err send_init(const struct member *m, uint32_t number)
 {
     const struct cadre_function *init = m->team->farm->options.init;
@@ -244,6 +262,7 @@ cadre_err cadre_farm_hire(struct lane *lane, struct cadre_crew *crew,
     t->lane = lane;
     t->is_once = how == CADRE_HIRE_ONCE;
     t->id = event.team = index + 1;
+    t->seat = event.seat = free_seat(farm);
     t->number = number > 0 ? number : ++farm->engine->last_team;
     t->state = TEAM_WORKING;
     for (int i = 0; i < t->size; i++) {
@@ -408,6 +427,24 @@ static void give_up(struct cadre_farm *farm, cadre_err err,
     cadre_farm_break(farm, err, &error);
 }
 
+/* What is for team `number`, if there is none, waits for one or does not. */
+static void set_seat(struct cadre_farm *farm, int number, bool is_closed)
+{
+    struct cadre_event event = {
+        .type = CADRE_EV_SEAT,
+        .of_seat = {.seat = (uint32_t)number + 1, .is_closed = is_closed}};
+
+    cadre_farm_step(farm->lanes[0], &event);
+}
+
+/* Nobody comes for the teams that are missing: what is for them would wait for
+ * ever, and hold up the rest. (A seat that is taken stays so.) */
+static void close_seats(struct cadre_farm *farm)
+{
+    for (int i = 0; i < farm->wanted; i++)
+        set_seat(farm, i, true);
+}
+
 static void recruit(struct cadre_farm *farm, int ranks)
 {
     struct cadre_error error = {""};
@@ -420,6 +457,8 @@ static void recruit(struct cadre_farm *farm, int ranks)
         cadre_log(CADRE_LOG_WARN, "no new workers: %s", error.text);
     if (err != CADRE_OK && present_ranks(farm) == 0 && farm->recruiting == 0)
         give_up(farm, err, &error);
+    else if (err != CADRE_OK && farm->recruiting == 0)
+        close_seats(farm);
     cadre_farm_flush(farm);
 }
 
@@ -493,6 +532,8 @@ void cadre_farm_recruit(struct cadre_farm *farm)
         return;
     if (present_ranks(farm) == 0 && farm->recruiting == 0)
         give_up(farm, CADRE_ELOST, NULL);
+    else if (farm->recruiting == 0)
+        close_seats(farm);
 }
 
 /* --- leaving -------------------------------------------------------------- */
@@ -804,26 +845,23 @@ void cadre_farm_dismiss(struct cadre_farm *farm)
 
 /* --- more or fewer -------------------------------------------------------- */
 
-static struct team *leaver(const struct cadre_farm *farm, bool must_be_idle)
-{
-    for (uint32_t i = farm->nteams; i > 0; i--) {
-        struct team *t = farm->teams[i - 1];
-
-        if (t != NULL && t->state == TEAM_WORKING &&
-            (!must_be_idle || t->held == 0))
-            return t;
-    }
-    return NULL;
-}
-
+/* The numbers that stay are 0 to `teams` - 1. */
 void cadre_farm_resize(struct cadre_farm *farm, int teams)
 {
-    struct team *t;
+    int before = farm->wanted;
 
     farm->wanted = teams;
-    while (farm->alive > teams && ((t = leaver(farm, true)) != NULL ||
-                                   (t = leaver(farm, false)) != NULL))
-        cadre_farm_team_retire(t);
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
+
+        if (t != NULL && t->state == TEAM_WORKING && t->seat > (uint32_t)teams)
+            cadre_farm_team_retire(t);
+    }
+    for (int i = teams; i < before; i++)
+        set_seat(farm, i, true);
+    for (int i = before; i < teams; i++)
+        set_seat(farm, i, false);
+    cadre_farm_drop_values(farm, teams);
     cadre_farm_recruit(farm);
     cadre_farm_flush(farm);
 }

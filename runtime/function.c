@@ -11,19 +11,27 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cadre_function *functions; /* newest first */
 static uint32_t last_id;
-static const struct cadre_task_record *const *tasks_begin;
-static const struct cadre_task_record *const *tasks_end;
+
+/* Tasks that are found by their names alone. */
+static struct tasks {
+    const struct cadre_task_record *const *begin, *const *end;
+} builtins, tasks;
 
 void cadre_tasks_register(const struct cadre_task_record *const *begin,
                           const struct cadre_task_record *const *end)
 {
-    tasks_begin = begin;
-    tasks_end = end;
+    tasks = (struct tasks){.begin = begin, .end = end};
 }
 
-static bool is_own_task(const struct cadre_task_record *record)
+void cadre_builtins_register(const struct cadre_task_record *const *begin,
+                             const struct cadre_task_record *const *end)
 {
-    for (const struct cadre_task_record *const *t = tasks_begin; t < tasks_end;
+    builtins = (struct tasks){.begin = begin, .end = end};
+}
+
+static bool has(const struct tasks *all, const struct cadre_task_record *record)
+{
+    for (const struct cadre_task_record *const *t = all->begin; t < all->end;
          t++) {
         if (*t == record)
             return true;
@@ -31,17 +39,32 @@ static bool is_own_task(const struct cadre_task_record *record)
     return false;
 }
 
+static bool is_own_task(const struct cadre_task_record *record)
+{
+    return has(&builtins, record) || has(&tasks, record);
+}
+
+static const struct cadre_task_record *find_task(const struct tasks *all,
+                                                 const char *name)
+{
+    for (const struct cadre_task_record *const *t = all->begin; t < all->end;
+         t++) {
+        if (strcmp((*t)->name, name) == 0)
+            return *t;
+    }
+    return NULL;
+}
+
 cadre_err cadre_task_find(const char *library, const char *symbol,
                           cadre_symbol_fn *fn, struct cadre_error *error)
 {
-    if (library[0] == '\0') {
-        for (const struct cadre_task_record *const *t = tasks_begin;
-             t < tasks_end; t++) {
-            if (strcmp((*t)->name, symbol) == 0) {
-                *fn = (*t)->fn;
-                return CADRE_OK;
-            }
-        }
+    const struct cadre_task_record *task = NULL;
+
+    if (library[0] == '\0' && (task = find_task(&builtins, symbol)) == NULL)
+        task = find_task(&tasks, symbol);
+    if (task != NULL) {
+        *fn = task->fn;
+        return CADRE_OK;
     }
     return cadre_symbol_find(library, symbol, fn, error);
 }

@@ -33,8 +33,12 @@ struct cadre_function {
 void cadre_tasks_register(const struct cadre_task_record *const *begin,
                           const struct cadre_task_record *const *end);
 
+/* Tasks of the library's own, which every worker has. Likewise. */
+void cadre_builtins_register(const struct cadre_task_record *const *begin,
+                             const struct cadre_task_record *const *end);
+
 /* Where `symbol` of `library` is in this process; library "" looks among the
- * program's own tasks first. CADRE_ENOTFOUND. */
+ * library's and the program's own tasks first. CADRE_ENOTFOUND. */
 cadre_err cadre_task_find(const char *library, const char *symbol,
                           cadre_symbol_fn *fn, struct cadre_error *error);
 

@@ -22,6 +22,7 @@
 #include "place_host.h"
 #include "place_wish.h"
 #include "trap.h"
+#include "worker_stored.h"
 #include "worker_team.h"
 
 #include <errno.h>
@@ -79,6 +80,8 @@ struct known {
     struct cadre_rows *rows;
     bool has_specials; /* parameters that the worker fills in */
     bool has_fills;    /* and those that may come from the store */
+    bool is_builtin;   /* the library's own: never runs apart */
+    bool is_reader;    /* cadre_stored_get_() */
     cadre_err err;
     struct cadre_error error;
 };
@@ -118,6 +121,8 @@ struct worker {
                               not */
     uint64_t sent;         /* tasks of the batch before this are reported */
     struct cadre_keeper leaving; /* large outputs, on their way out */
+    struct cadre_store *shown;   /* what a reader is filled from; NULL: there
+                                    was none so far */
     struct cadre_task task;
     cadre_task *task_pointer; /* what a `cadre_task *` parameter is given */
 };
@@ -569,7 +574,7 @@ static cadre_err call_row(struct worker *w, struct known *k, uint64_t row,
     w->task.has_failed = false;
     w->task.row = row;
     w->running = k;
-    if (w->task.team->isolates)
+    if (w->task.team->isolates && !k->is_builtin)
         return call_apart(w, row, has_failed);
     if (!cadre_trap_run(call_function, k, &w->crash))
         die_of_crash(w);
@@ -590,6 +595,33 @@ static void tell_begun(struct worker *w)
     cadre_board_begin(w->bells, w->bell, begun);
 }
 
+/* What the reader of stored values is filled from. */
+static cadre_err show_stored(struct worker *w, const struct known *k,
+                             struct cadre_error *error)
+{
+    void **args = cadre_rows_args(k->rows);
+    int rank = *(const int *)args[0];
+    const char *name = *(const char *const *)args[1];
+
+    if (w->shown == NULL && (w->shown = cadre_store_new()) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    return cadre_stored_show(
+        w->task.team->store->store, name != NULL ? name : "",
+        rank < 0 || rank == w->task.team->rank, w->shown, error);
+}
+
+static cadre_err fill_row(struct worker *w, const struct known *k,
+                          struct cadre_error *error)
+{
+    struct cadre_store *store = w->task.team->store->store;
+    cadre_err err;
+
+    if (!k->is_reader)
+        return cadre_rows_fill(k->rows, store, error);
+    err = show_stored(w, k, error);
+    return err == CADRE_OK ? cadre_rows_fill(k->rows, w->shown, error) : err;
+}
+
 /* Run the task of the current row. */
 static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
 {
@@ -606,7 +638,7 @@ static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
         why = "cancelled before it ran";
     }
     if (err == CADRE_OK && k->has_fills)
-        err = cadre_rows_fill(k->rows, w->task.team->store->store, &error);
+        err = fill_row(w, k, &error);
     if (err == CADRE_OK) {
         err = call_row(w, k, row, &has_failed);
     } else {
@@ -614,7 +646,10 @@ static cadre_err run_row(struct worker *w, struct known *k, uint64_t row)
     }
     if (err != CADRE_OK)
         return err;
-    if (cadre_rows_store(k->rows, has_failed) == CADRE_OK)
+    err = cadre_rows_store(k->rows, has_failed);
+    if (k->is_reader && w->shown != NULL)
+        cadre_store_empty(w->shown);
+    if (err == CADRE_OK)
         return CADRE_OK;
     cadre_rows_store(k->rows, true);
     return note_failure(w, row, CADRE_ENOMEM, 0,
@@ -717,6 +752,10 @@ static cadre_err learn(const struct cadre_msg_function *msg, struct known *k,
         k->has_specials |= !cadre_param_is_sent(&k->proto->params[i]);
     k->has_fills = true;
     k->err = cadre_task_find(msg->library, msg->symbol, &fn, &k->error);
+    k->is_reader =
+        k->err == CADRE_OK && fn == (cadre_symbol_fn)cadre_stored_get_;
+    k->is_builtin = k->is_reader || (k->err == CADRE_OK &&
+                                     fn == (cadre_symbol_fn)cadre_stored_put_);
     if (k->err == CADRE_OK)
         k->err = cadre_call_create(k->proto, fn, &k->call, &k->error);
     return CADRE_OK;
@@ -1184,6 +1223,7 @@ static void fini(struct worker *w)
     cadre_isolate_destroy(w->isolate);
     cadre_channel_destroy(w->channel, LINGER_MS);
     cadre_bells_destroy(w->bells);
+    cadre_store_free(w->shown);
     cadre_workteams_fini(&w->teams);
 }
 

@@ -16,6 +16,7 @@
 #include <cadre/struct.h>
 #include <cadre/submit_all.h>
 #include <cadre/store.h>
+#include <cadre/stored.h>
 #include <cadre/task.h>
 #include <cadre/type.h>
 #include <cadre/value.h>

@@ -65,9 +65,10 @@ cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
 CADRE_API cadre_err
 cadre_hpc_executor_destroy(struct cadre_hpc_executor *executor);
 
-/* From now on `max_workers` teams: more are started meanwhile, of too many the
- * idle ones leave at once and others when they have ended their tasks. Does not
- * wait. CADRE_EINVAL: less than 1, or more than there are cores for. */
+/* From now on `max_workers` teams: more are started meanwhile, of too many
+ * those with the highest numbers (cadre/stored.h) leave, at once where they are
+ * idle and else when they have ended their tasks. Does not wait. CADRE_EINVAL:
+ * less than 1, or more than there are cores for. */
 CADRE_API cadre_err
 cadre_hpc_executor_resize(struct cadre_hpc_executor *executor, int max_workers);
 

@@ -117,6 +117,8 @@ CADRE_API uint64_t cadre_object_pending(struct cadre_object *object);
  * those that take the place of lost ones: tasks that leave the parameter `name`
  * out find it there, however many they are.
  *
+ * (cadre/stored.h: into the stores of one team, in order with its tasks.)
+ *
  *     cadre_broadcast_array(pool, "table", n, table);
  *     cadre_pool_starmap(pool, CADRE_FN(look_up), count,
  *                        CADRE_COLUMNS(CADRE_NAMED("i", CADRE_EACH(i))), ...);
