@@ -799,22 +799,26 @@ void cadre_farm_team_watch(struct team *team, uint64_t now_ns)
 
 /* --- ranks that hang ------------------------------------------------------ */
 
-/* Does a rank hang in a task that has failed elsewhere in its team? */
+/* Does a rank hang in a task that has failed elsewhere in its team? One that is
+ * at an earlier task has not come to it. */
 void cadre_farm_team_check(struct team *team, uint64_t now_ns)
 {
     const struct failed_task *first = &team->failed[0];
     struct member *late = NULL;
+    bool is_awaited = false;
 
     if (team->nfailed == 0 || now_ns - team->failed_ns < GRACE_MS * 1000000ull)
         return;
     for (int i = 0; i < team->size; i++) {
         struct place p = team->members[i].done;
 
-        if (p.batch < first->batch ||
-            (p.batch == first->batch && p.task <= first->task))
+        if (p.batch == first->batch && p.task == first->task)
             late = &team->members[i];
+        else if (p.batch < first->batch ||
+                 (p.batch == first->batch && p.task < first->task))
+            is_awaited = true;
     }
-    if (late == NULL) {
+    if (late == NULL || is_awaited) {
         team->failed_ns = now_ns;
         return;
     }

@@ -43,6 +43,15 @@ CADRE_TASK(void, change, (int ms, MPI_Comm comm, struct cadre_store *store))
     cadre_store_put(store, "name", rank == 0 ? "zero" : "one");
 }
 
+CADRE_TASK(int, rank_1_naps, (int ms, MPI_Comm comm))
+{
+    int rank;
+
+    MPI_Comm_rank(comm, &rank);
+    usleep((useconds_t)(rank * ms) * 1000);
+    return rank;
+}
+
 /* Only rank 0 has it. */
 CADRE_TASK(void, leave_out, (MPI_Comm comm, struct cadre_store *store))
 {
@@ -282,6 +291,21 @@ static void what_cannot_be_read_says_why(void)
     cadre_future_free(k);
     cadre_future_free(object);
     cadre_future_free(lone);
+    CHECK_OK(cadre_executor_destroy(ex));
+}
+
+/* Rank 0 says so long before rank 1 comes to it. */
+static void a_rank_at_an_earlier_task_is_waited_for(void)
+{
+    struct cadre_executor *ex = executor(2);
+    struct cadre_future *nap = cadre_submit(ex, CADRE_FN(rank_1_naps), 1500);
+    int got[2];
+
+    fails(cadre_stored_get(ex, CADRE_TEAM(0), "nothing"), CADRE_ENOTFOUND,
+          "rank 0 of team 0");
+    CHECK_OK(cadre_future_result(nap, CADRE_INTO(got)));
+    CU_ASSERT(got[0] == 0 && got[1] == 1);
+    cadre_future_free(nap);
     CHECK_OK(cadre_executor_destroy(ex));
 }
 
@@ -706,6 +730,7 @@ int main(int argc, char **argv)
         CHECK(what_differs_goes_into_pointers),
         CHECK(large_arrays_travel),
         CHECK(what_cannot_be_read_says_why),
+        CHECK(a_rank_at_an_earlier_task_is_waited_for),
         CHECK(room_that_does_not_fit_says_why),
         CHECK(what_cannot_be_put_says_why),
         CHECK(destroy_tells_of_a_put_that_failed),
