@@ -632,6 +632,16 @@ static void lose_batch(struct cadre_sched *s, cadre_team_id team,
     lose_unbegun(s, team, rest);
 }
 
+/* The first batch of a lost team of which nobody knows how far it was: any of
+ * its tasks may be the one that failed with `err`. */
+static void lose_vague_batch(struct cadre_sched *s, cadre_team_id team,
+                             struct cadre_batch batch, cadre_err err)
+{
+    s->running -= batch.count;
+    lose_begun(s, team, err,
+               (struct cadre_run){batch.job, batch.first, batch.count});
+}
+
 static cadre_err on_team_lost(struct cadre_sched *s,
                               const struct cadre_ev_lost *lost)
 {
@@ -653,6 +663,10 @@ static cadre_err on_team_lost(struct cadre_sched *s,
         uint64_t of_it = begun < batch.count ? begun : batch.count;
 
         begun -= of_it;
+        if (i == 0 && !lost->is_known) {
+            lose_vague_batch(s, lost->team, batch, last_err);
+            continue;
+        }
         lose_batch(s, lost->team, batch, of_it,
                    begun == 0 ? last_err : CADRE_ELOST);
     }

@@ -125,8 +125,9 @@ struct cadre_ev_lost {
     cadre_team_id team;
     bool is_known;  /* `begun` is; else any of them may have been begun */
     uint64_t begun; /* tasks */
-    cadre_err err;  /* how the last one begun failed (the others: CADRE_ELOST);
-                       0: CADRE_ELOST */
+    cadre_err err;  /* how the last one begun failed, or, if nobody knows which
+                       that is, those of the first batch (the others:
+                       CADRE_ELOST); 0: CADRE_ELOST */
 };
 
 /* No team will take the (empty) seat; or one may after all. TEAM_READY opens

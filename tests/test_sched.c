@@ -639,6 +639,22 @@ static void tasks_of_a_lost_team_are_dropped(void)
     end();
 }
 
+/* Nobody knows how far it was: the batch that ran failed for that reason. */
+static void what_an_unseen_team_was_ended_for_is_told(void)
+{
+    begin();
+    ready(1);
+    teach(1, MS, 100);
+    submit(1, 40);
+    EXPECT("job 1 tasks 0-4 -> team 1\n"
+           "job 1 tasks 5-9 -> team 1\n");
+    step((struct cadre_event){.type = CADRE_EV_TEAM_LOST,
+                              .lost = {.team = 1, .err = CADRE_ETIMEOUT}});
+    EXPECT("job 1 tasks 0-4 too late\n"
+           "job 1 tasks 5-9 lost\n");
+    end();
+}
+
 static void last_team_lost_leaves_the_rest_waiting(void)
 {
     begin();
@@ -1543,6 +1559,7 @@ static const struct check_test tests[] = {
     CHECK(contradictions_are_refused),
     CHECK(id_of_a_job_that_is_done_is_free_again),
     CHECK(tasks_of_a_lost_team_are_dropped),
+    CHECK(what_an_unseen_team_was_ended_for_is_told),
     CHECK(last_team_lost_leaves_the_rest_waiting),
     CHECK(part_that_had_results_is_not_dropped),
     CHECK(retiring_team_leaves_when_it_holds_nothing),

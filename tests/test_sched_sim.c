@@ -715,7 +715,8 @@ static void add_team(struct sim *sim, uint32_t team)
 }
 
 /* What is to become of the tasks of a lost team that had begun the first
- * `begun` of them. */
+ * `begun` of them. The last of these is the one that failed; where nobody knows
+ * which that is, all of the first batch may be it. */
 static void doom_all(struct sim *sim, const struct team *t, uint64_t begun,
                      bool is_known)
 {
@@ -725,10 +726,10 @@ static void doom_all(struct sim *sim, const struct team *t, uint64_t begun,
         const struct batch *b = &t->held[i];
 
         for (uint64_t n = 0; n < b->count; n++, at++) {
-            bool is_last = is_known && at + 1 == begun;
-            cadre_err err = is_last ? sim->lost_err : CADRE_ELOST;
+            bool may_be_it = is_known ? at + 1 == begun : i == t->head;
+            cadre_err err = may_be_it ? sim->lost_err : CADRE_ELOST;
             enum fate fate =
-                is_last && err == CADRE_ETIMEOUT ? FATE_ENDED : FATE_LOST;
+                may_be_it && err == CADRE_ETIMEOUT ? FATE_ENDED : FATE_LOST;
 
             if (at >= begun)
                 fate =
