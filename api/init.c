@@ -4,6 +4,7 @@
 
 #include "runtime/environment.h"
 #include "runtime/log.h"
+#include "runtime/sentinel.h"
 #include "runtime/worker.h"
 #include "runtime/worker_stored.h"
 
@@ -19,6 +20,7 @@
 enum {
     RESIDENTS_ANSWER_S = 60, /* other ranks may be slow to reach cadre_init() */
     FINALIZE_S = 20,         /* MPI_Finalize may take so long, ... */
+    FAR_FINALIZE_S = 4,      /* ... in a worker that nobody watches meanwhile */
     GIVE_UP_S = 2            /* ... or only so long after a failed check */
 };
 
@@ -114,6 +116,13 @@ static void *watch_finalize(void *arg)
               w->limit_s);
     fflush(stdout);
     _exit(w->status);
+}
+
+/* On another host nothing tells a worker any more that the controller is gone.
+ */
+static int worker_limit_s(void)
+{
+    return cadre_sentinel_has_listened() ? FAR_FINALIZE_S : FINALIZE_S;
 }
 
 /* MPI_Finalize, with a limit: a peer that has died, or is still busy, can hold
@@ -288,7 +297,7 @@ static _Noreturn void work_and_leave(void)
     MPI_Comm_get_parent(&parent);
     if (parent != MPI_COMM_NULL)
         err = work(parent, MPI_COMM_WORLD);
-    finalize_mpi(err == CADRE_OK ? 0 : 1, FINALIZE_S);
+    finalize_mpi(err == CADRE_OK ? 0 : 1, worker_limit_s());
     exit(err == CADRE_OK ? 0 : 1);
 }
 
@@ -313,7 +322,7 @@ cadre_init_program_comm(MPI_Comm comm,
     cadre_tasks_register(tasks, tasks_end);
     cadre_stored_register();
     if (cadre_crew_is_spawned(&controller) && has_parent()) {
-        cadre_sentinel_start(&controller);
+        cadre_sentinel_start(&controller, true);
         work_and_leave();
     }
     err = cadre_mpi_err(MPI_Comm_dup(comm, &mine), "duplicate", &error);
@@ -390,7 +399,7 @@ cadre_err cadre_init_program(int *argc, char ***argv,
     cadre_tasks_register(tasks, tasks_end);
     cadre_stored_register();
     if (is_spawned)
-        cadre_sentinel_start(&controller);
+        cadre_sentinel_start(&controller, true);
     if ((err = start_mpi(argc, argv, &error)) != CADRE_OK)
         return cadre_error_publish(&error, err);
     if (is_spawned)
@@ -403,7 +412,7 @@ cadre_err cadre_init_program(int *argc, char ***argv,
                   "set it");
     err = take_part(MPI_COMM_WORLD, false, &error);
     if (rank > 0) {
-        finalize_mpi(err == CADRE_OK ? 0 : 1, FINALIZE_S);
+        finalize_mpi(err == CADRE_OK ? 0 : 1, worker_limit_s());
         exit(err == CADRE_OK ? 0 : 1);
     }
     return err == CADRE_OK ? CADRE_OK : cadre_error_publish(&error, err);
@@ -426,7 +435,7 @@ cadre_err cadre_child_begin(int *argc, char ***argv, MPI_Comm *comm,
                                "cadre_init() or cadre_socket_accept() has been "
                                "called before");
     process.has_begun = true;
-    cadre_sentinel_start(&controller);
+    cadre_sentinel_start(&controller, true);
     MPI_Initialized(&is_initialized);
     process.owns_mpi = !is_initialized;
     if (!is_initialized && (err = start_mpi(argc, argv, error)) != CADRE_OK)
@@ -441,5 +450,5 @@ cadre_err cadre_child_begin(int *argc, char ***argv, MPI_Comm *comm,
 void cadre_child_end(void)
 {
     if (process.owns_mpi)
-        finalize_mpi(0, FINALIZE_S);
+        finalize_mpi(0, worker_limit_s());
 }

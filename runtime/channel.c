@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +38,7 @@ struct outgoing {
     struct outgoing *next;
     MPI_Request request;
     int peer;
+    size_t burden; /* its bytes, while they are counted as under way */
     struct cadre_buffer buffer;
     struct pieces pieces; /* of its bulks */
 };
@@ -66,8 +68,10 @@ struct cadre_channel {
     struct cadre_bulks spare_bulks; /* owned memory for the next ones */
     cadre_place_fn place;           /* NULL: bulks come for nobody */
     void *place_user;
-    bool *is_dropped;       /* by peer */
-    uint64_t pressed_until; /* ms: see is_pressed() */
+    bool *is_dropped;         /* by peer */
+    _Atomic uint64_t *burden; /* by peer: bytes under way */
+    size_t arriving_burden;   /* those of it that are being received */
+    uint64_t pressed_until;   /* ms: see is_pressed() */
 };
 
 cadre_err cadre_mpi_err(int code, const char *what, struct cadre_error *error)
@@ -80,6 +84,43 @@ cadre_err cadre_mpi_err(int code, const char *what, struct cadre_error *error)
     if (MPI_Error_string(code, text, &len) != MPI_SUCCESS)
         len = 0;
     return cadre_error_set(error, CADRE_EMPI, "%s: %.*s", what, len, text);
+}
+
+/* --- bytes under way ------------------------------------------------------ */
+
+static size_t bytes_of(const struct cadre_bulks *bulks)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < bulks->count; i++)
+        bytes += bulks->list[i].len;
+    return bytes;
+}
+
+static void burden_sending(struct cadre_channel *s, struct outgoing *o)
+{
+    o->burden = o->buffer.len + bytes_of(&o->buffer.bulks);
+    atomic_fetch_add(&s->burden[o->peer], o->burden);
+}
+
+static void unburden_sending(struct cadre_channel *s, struct outgoing *o)
+{
+    atomic_fetch_sub(&s->burden[o->peer], o->burden);
+    o->burden = 0;
+}
+
+/* `bytes` more are being received. */
+static void burden_receiving(struct cadre_channel *s, size_t bytes)
+{
+    s->arriving_burden += bytes;
+    atomic_fetch_add(&s->burden[s->receiving_from], bytes);
+}
+
+static void unburden_receiving(struct cadre_channel *s)
+{
+    if (s->arriving_burden > 0)
+        atomic_fetch_sub(&s->burden[s->receiving_from], s->arriving_burden);
+    s->arriving_burden = 0;
 }
 
 static double now_ms(void)
@@ -208,6 +249,7 @@ static void complete_sends(struct cadre_channel *s)
             s->sent(s->user, o->peer);
         if (done) {
             *at = o->next;
+            unburden_sending(s, o);
             recycle(s, o);
         } else {
             at = &o->next;
@@ -273,6 +315,7 @@ void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms)
     cadre_bulks_fini(&channel->bulks);
     cadre_bulks_fini(&channel->spare_bulks);
     free(channel->is_dropped);
+    free(channel->burden);
     free(channel->open);
     free(channel->filled);
     free(channel->is_filled);
@@ -304,8 +347,9 @@ static cadre_err prepare(struct cadre_channel *s, struct cadre_error *error)
     s->is_filled = calloc((size_t)s->npeers, sizeof *s->is_filled);
     s->is_broken = calloc((size_t)s->npeers, sizeof *s->is_broken);
     s->is_dropped = calloc((size_t)s->npeers, sizeof *s->is_dropped);
-    if (s->is_dropped == NULL || s->open == NULL || s->filled == NULL ||
-        s->is_filled == NULL || s->is_broken == NULL)
+    s->burden = calloc((size_t)s->npeers, sizeof *s->burden);
+    if (s->is_dropped == NULL || s->burden == NULL || s->open == NULL ||
+        s->filled == NULL || s->is_filled == NULL || s->is_broken == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     return CADRE_OK;
 }
@@ -337,6 +381,16 @@ cadre_err cadre_channel_create(MPI_Comm comm, cadre_sent_fn sent, void *user,
 int cadre_channel_peers(const struct cadre_channel *channel)
 {
     return channel->npeers;
+}
+
+MPI_Comm cadre_channel_comm(const struct cadre_channel *channel)
+{
+    return channel->comm;
+}
+
+uint64_t cadre_channel_burden(const struct cadre_channel *channel, int peer)
+{
+    return atomic_load(&channel->burden[peer]);
 }
 
 struct cadre_buffer *cadre_channel_buffer(struct cadre_channel *channel,
@@ -397,6 +451,7 @@ void cadre_channel_drop_peer(struct cadre_channel *channel, int peer)
 
         if (o->peer == peer) {
             *at = o->next;
+            unburden_sending(channel, o);
             abandon_send(o);
             free(o);
         } else {
@@ -411,6 +466,8 @@ void cadre_channel_drop_peer(struct cadre_channel *channel, int peer)
     if (channel->receiving != MPI_REQUEST_NULL &&
         channel->receiving_from == peer)
         abandon_receive(channel);
+    if (channel->receiving_from == peer)
+        unburden_receiving(channel);
 }
 
 /* Write before the frames of `buffer` what follows them. */
@@ -437,11 +494,9 @@ static cadre_err announce(struct cadre_buffer *buffer)
 static void press(struct cadre_channel *s, const struct cadre_bulks *bulks)
 {
     enum { LEAST_MS = 20, BYTES_PER_MS = 1 << 20 };
-    size_t bytes = 0;
 
-    for (size_t i = 0; i < bulks->count; i++)
-        bytes += bulks->list[i].len;
-    s->pressed_until = (uint64_t)now_ms() + LEAST_MS + bytes / BYTES_PER_MS;
+    s->pressed_until =
+        (uint64_t)now_ms() + LEAST_MS + bytes_of(bulks) / BYTES_PER_MS;
 }
 
 static cadre_err send_bulks(struct cadre_channel *s, struct outgoing *o,
@@ -498,6 +553,7 @@ static cadre_err send_open(struct cadre_channel *s, int peer,
     }
     o->next = NULL;
     o->peer = peer;
+    burden_sending(s, o);
     *s->sending_end = o;
     s->sending_end = &o->next;
     return CADRE_OK;
@@ -666,8 +722,12 @@ static bool has_bulks_now(struct cadre_channel *s)
 {
     bool has_failed;
 
-    if (!test_pieces(&s->arriving))
+    if (!test_pieces(&s->arriving)) {
+        if (s->arriving_burden == 0)
+            burden_receiving(s, bytes_of(&s->bulks));
         return false;
+    }
+    unburden_receiving(s);
     has_failed = s->arriving.has_failed;
     forget_pieces(&s->arriving);
     return has_failed ? lose_message(s) : true;
@@ -696,9 +756,14 @@ static bool proceed(struct cadre_channel *s)
         return false;
     if (MPI_Test(&s->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
         s->receiving = MPI_REQUEST_NULL; /* it died while sending */
+        unburden_receiving(s);
         note_broken(s, s->receiving_from);
         return false;
     }
+    if (!done && s->arriving_burden == 0)
+        burden_receiving(s, s->receiving_len);
+    if (done)
+        unburden_receiving(s);
     return done && on_frames(s);
 }
 

@@ -71,6 +71,13 @@ void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms);
 
 int cadre_channel_peers(const struct cadre_channel *channel);
 
+/* What it is made of; lent. */
+MPI_Comm cadre_channel_comm(const struct cadre_channel *channel);
+
+/* Bytes that are under way to or from `peer`, as far as is known. May be called
+ * by any thread. */
+uint64_t cadre_channel_burden(const struct cadre_channel *channel, int peer);
+
 /* The open buffer of `peer`: append frames to it. Lent until the next flush. */
 struct cadre_buffer *cadre_channel_buffer(struct cadre_channel *channel,
                                           int peer);

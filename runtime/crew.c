@@ -21,6 +21,7 @@ void cadre_crew_destroy(struct cadre_crew *crew, double linger_ms)
 {
     if (crew == NULL)
         return;
+    cadre_lookout_destroy(crew->lookout);
     cadre_channel_destroy(crew->channel, linger_ms);
     for (int i = 0; i < crew->nworkers && crew->workers != NULL; i++) {
         if (crew->workers[i].watch >= 0)
@@ -71,6 +72,9 @@ cadre_err cadre_crew_greet(struct cadre_crew *crew, uint32_t spin_us,
     struct cadre_process self;
     cadre_err err;
 
+    crew->pulse = cadre_lookout_terms();
+    hello.beat_ms = crew->pulse.beat_ms;
+    hello.silence_ms = crew->pulse.silence_ms;
     cadre_process_self(&self);
     memcpy(hello.host, self.host, sizeof hello.host);
     hello.pid = self.pid;
@@ -87,15 +91,76 @@ cadre_err cadre_crew_greet(struct cadre_crew *crew, uint32_t spin_us,
     return cadre_channel_flush(crew->channel, error);
 }
 
-/* From now on its death is noticed, if it is on this host. */
-static void watch(struct cadre_worker *w)
+static cadre_err watch_far(struct cadre_crew *crew, int peer)
 {
+    cadre_err err = CADRE_OK;
+
+    if (crew->lookout == NULL)
+        err = cadre_lookout_create(crew->channel, crew->generation,
+                                   &crew->pulse, &crew->lookout);
+    if (err == CADRE_OK)
+        cadre_lookout_watch(crew->lookout, peer);
+    return err;
+}
+
+/* From now on its death is noticed, if it is on this host or has a pulse. */
+static void watch(struct cadre_crew *crew, int peer, bool has_pulse)
+{
+    struct cadre_worker *w = &crew->workers[peer];
     struct cadre_process self;
 
     cadre_process_self(&self);
-    if (!cadre_process_is_near(&self, &w->process))
-        return;
-    w->watch = cadre_process_watch(w->process.pid);
+    if (cadre_process_is_near(&self, &w->process))
+        w->watch = cadre_process_watch(w->process.pid);
+    else if (!has_pulse || crew->pulse.beat_ms == 0 ||
+             watch_far(crew, peer) != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN,
+                  "the end of worker %d of crew %u, on %s, may go unnoticed: "
+                  "it sends no beats",
+                  peer, (unsigned)crew->generation, w->process.host);
+}
+
+/* Says how, once. */
+static bool has_lost_far(const struct cadre_crew *crew, int worker)
+{
+    const struct cadre_worker *w = &crew->workers[worker];
+
+    switch (cadre_lookout_state(crew->lookout, worker)) {
+    case CADRE_LOOKOUT_GONE:
+        if (w->ended_ns == 0)
+            cadre_log(CADRE_LOG_INFO,
+                      "worker %d of crew %u, process %d on %s, has ended",
+                      worker, (unsigned)crew->generation, (int)w->process.pid,
+                      w->process.host);
+        return true;
+    case CADRE_LOOKOUT_SILENT:
+        if (w->ended_ns == 0)
+            cadre_log(CADRE_LOG_WARN,
+                      "worker %d of crew %u, process %d on %s, has said "
+                      "nothing for %g s: taken for dead (CADRE_SILENCE_S)",
+                      worker, (unsigned)crew->generation, (int)w->process.pid,
+                      w->process.host, crew->pulse.silence_ms / 1e3);
+        return true;
+    case CADRE_LOOKOUT_NONE:
+    case CADRE_LOOKOUT_ALIVE:
+    case CADRE_LOOKOUT_ENDING:
+    case CADRE_LOOKOUT_ENDED:
+        break;
+    }
+    return false;
+}
+
+bool cadre_crew_has_lost(const struct cadre_crew *crew, int worker)
+{
+    return cadre_process_has_ended(crew->workers[worker].watch, 0) ||
+           (crew->lookout != NULL && has_lost_far(crew, worker));
+}
+
+void cadre_crew_end(struct cadre_crew *crew, int worker)
+{
+    cadre_process_end(crew->workers[worker].watch);
+    if (crew->lookout != NULL)
+        cadre_lookout_end(crew->lookout, worker);
 }
 
 cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
@@ -115,7 +180,7 @@ cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
     w->process.pid_namespace = msg.pid_namespace;
     w->has_bell = msg.has_bell != 0;
     w->is_welcome = true;
-    watch(w);
+    watch(crew, peer, msg.has_pulse != 0);
     cadre_log(CADRE_LOG_DEBUG, "worker %d of crew %u is process %d on %s", peer,
               (unsigned)crew->generation, (int)msg.pid, w->process.host);
     return CADRE_OK;
@@ -149,6 +214,7 @@ bool cadre_crew_is_complete(const struct cadre_crew *crew)
 
 void cadre_crew_say_bye(struct cadre_crew *crew)
 {
+    cadre_lookout_stop(crew->lookout);
     for (int i = 0; i < crew->nworkers; i++) {
         if (!crew->workers[i].is_lost)
             cadre_bye_encode(crew->generation,

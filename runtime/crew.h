@@ -21,6 +21,7 @@
 #include "bell.h"
 #include "host.h"
 #include "channel.h"
+#include "lookout.h"
 
 struct cadre_engine_events; /* engine.h */
 
@@ -31,7 +32,8 @@ struct cadre_worker {
     bool is_lost;                 /* it has ended, or speaks nonsense */
     bool has_bell;                /* it can be woken */
     uint64_t ended_ns;            /* when its process was found to have ended */
-    int watch;                    /* cadre_process_watch(); -1: not near */
+    int watch; /* cadre_process_watch(); -1: not near, and then the lookout
+                  knows, if it answers it */
     uint32_t bell;
     uint32_t batches;    /* that it was sent */
     uint64_t last_value; /* of its farm's values, that it was sent */
@@ -45,7 +47,9 @@ struct cadre_worker {
 struct cadre_crew {
     struct cadre_crew *next;
     struct cadre_channel *channel;
-    struct cadre_bells *bells; /* borrowed; NULL: none */
+    struct cadre_lookout *lookout;  /* NULL: no worker is far */
+    struct cadre_pulse_terms pulse; /* what they are offered */
+    struct cadre_bells *bells;      /* borrowed; NULL: none */
     uint32_t generation;
     bool is_resident; /* carved: goes back to the others when let go */
     bool is_unused;   /* to be dismissed */
@@ -130,7 +134,13 @@ cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
 /* Have all workers answered HELLO? */
 bool cadre_crew_is_complete(const struct cadre_crew *crew);
 
-/* Say BYE to every living worker. */
+/* Has `worker` ended, as far as can be known without its saying so? */
+bool cadre_crew_has_lost(const struct cadre_crew *crew, int worker);
+
+/* End the process of `worker`. */
+void cadre_crew_end(struct cadre_crew *crew, int worker);
+
+/* Say BYE to every living worker, and do not watch over them any more. */
 void cadre_crew_say_bye(struct cadre_crew *crew);
 
 /* Has `worker` been told function `id`? After the call it counts as told.

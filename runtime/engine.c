@@ -56,7 +56,7 @@ void cadre_engine_lose(struct cadre_engine *engine, struct cadre_crew *crew,
         return;
     worker->is_lost = true;
     /* One that still lives but cannot be trusted must not stay behind. */
-    cadre_process_end(worker->watch);
+    cadre_crew_end(crew, (int)(worker - crew->workers));
     cadre_channel_drop_peer(crew->channel, (int)(worker - crew->workers));
     if (worker->team != NULL)
         worker->events->on_lost(worker);
@@ -124,6 +124,7 @@ static cadre_err on_frame(struct cadre_engine *e, struct cadre_crew *crew,
     case CADRE_FRAME_DISBAND:
     case CADRE_FRAME_CLOSE:
     case CADRE_FRAME_STORE_PUT:
+    case CADRE_FRAME_PULSE: /* has a tag of its own */
         break;
     }
     return cadre_error_set(error, CADRE_EPROTO,
@@ -284,9 +285,10 @@ static void check_workers(struct cadre_engine *e)
         for (int i = 0; i < c->nworkers; i++) {
             struct cadre_worker *w = &c->workers[i];
 
-            if (!w->is_lost && cadre_process_has_ended(w->watch, 0) &&
-                !has_last_words(e, w))
-                cadre_engine_lose(e, c, w);
+            if (w->is_lost || !cadre_crew_has_lost(c, i) ||
+                has_last_words(e, w))
+                continue;
+            cadre_engine_lose(e, c, w);
         }
     }
     e->on_check(e, cadre_now_ns());

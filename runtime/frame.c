@@ -43,7 +43,8 @@ cadre_err cadre_frame_decode(const void *data, size_t len,
                                version, CADRE_FRAME_VERSION);
     type = cadre_get_u16(at + 6);
     if (type < CADRE_FRAME_HELLO ||
-        (type > CADRE_FRAME_STORE_PUT && type != CADRE_FRAME_LETTER))
+        (type > CADRE_FRAME_STORE_PUT && type != CADRE_FRAME_LETTER &&
+         type != CADRE_FRAME_PULSE))
         return cadre_error_set(error, CADRE_EPROTO,
                                "a frame of unknown type %u", type);
     frame_len = cadre_get_u64(at + LENGTH_AT);
@@ -82,6 +83,8 @@ cadre_err cadre_hello_encode(const struct cadre_msg_hello *msg,
     put_u32(buffer, (uint32_t)msg->bell_fd);
     put_u32(buffer, msg->bell_base);
     put_u32(buffer, msg->spin_us);
+    put_u32(buffer, msg->beat_ms);
+    put_u32(buffer, msg->silence_ms);
     return end(buffer, mark);
 }
 
@@ -99,6 +102,10 @@ cadre_err cadre_hello_decode(const struct cadre_frame *frame,
     m.bell_fd = get_i32(&r, "bell_fd");
     m.bell_base = get_u32(&r, "bell_base");
     m.spin_us = get_u32(&r, "spin_us");
+    m.beat_ms = get_u32(&r, "beat_ms");
+    m.silence_ms = get_u32(&r, "silence_ms");
+    if ((m.beat_ms == 0) != (m.silence_ms == 0))
+        complain(&r, "silence_ms", "does not fit beat_ms");
     if (finish(&r) == CADRE_OK)
         *msg = m;
     return r.err;
@@ -117,6 +124,7 @@ cadre_err cadre_welcome_encode(const struct cadre_msg_welcome *msg,
     put_u64(buffer, msg->pid_namespace);
     put_u32(buffer, (uint32_t)msg->pid);
     put_u32(buffer, msg->has_bell);
+    put_u32(buffer, msg->has_pulse);
     return end(buffer, mark);
 }
 
@@ -134,8 +142,38 @@ cadre_err cadre_welcome_decode(const struct cadre_frame *frame,
     m.has_bell = get_u32(&r, "has_bell");
     if (m.has_bell > 1)
         complain(&r, "has_bell", "is neither 0 nor 1");
+    m.has_pulse = get_u32(&r, "has_pulse");
+    if (m.has_pulse > 1)
+        complain(&r, "has_pulse", "is neither 0 nor 1");
     if (finish(&r) == CADRE_OK)
         *msg = m;
+    return r.err;
+}
+
+cadre_err cadre_pulse_encode(const struct cadre_msg_pulse *msg,
+                             uint32_t generation, struct cadre_buffer *buffer)
+{
+    size_t mark;
+
+    if (begin(buffer, CADRE_FRAME_PULSE, generation, 8, &mark) != CADRE_OK)
+        return CADRE_ENOMEM;
+    put_u32(buffer, (uint32_t)msg->kind);
+    put_u32(buffer, 0);
+    return end(buffer, mark);
+}
+
+cadre_err cadre_pulse_decode(const struct cadre_frame *frame,
+                             struct cadre_msg_pulse *msg,
+                             struct cadre_error *error)
+{
+    struct reader r = reader_of(frame, CADRE_FRAME_PULSE, "PULSE", error);
+    uint32_t kind = get_u32(&r, "kind");
+
+    if (kind != CADRE_PULSE_KIND_BEAT && kind != CADRE_PULSE_KIND_END)
+        complain(&r, "kind", "is neither 1 nor 2");
+    get_padding(&r, 4);
+    if (finish(&r) == CADRE_OK)
+        msg->kind = (enum cadre_pulse_kind)kind;
     return r.err;
 }
 

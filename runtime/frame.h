@@ -34,6 +34,8 @@
  *         LETTER   <------------------>              between two programs that
  *                                                    know each other (socket.h)
  *         BYE      ------------------->              no frame follows
+ *         PULSE    <------------------>              beside all this, with a
+ *                                                    tag of its own (line.h)
  *
  * Who adds a message: give it the next number, a struct, an encode and a
  * decode here, a handler in `farm` or `worker`, and raise CADRE_FRAME_VERSION
@@ -51,7 +53,7 @@
 #include <stdint.h>
 
 enum {
-    CADRE_FRAME_VERSION = 2,
+    CADRE_FRAME_VERSION = 3,
     CADRE_FRAME_HEADER = 24, /* bytes */
     CADRE_FRAME_ALIGN = 16   /* bytes; every frame and every column payload */
 };
@@ -72,7 +74,8 @@ enum cadre_frame_type {
     CADRE_FRAME_CLOSE = 12,
     CADRE_FRAME_NEWS = 13,
     CADRE_FRAME_STORE_PUT = 14,
-    CADRE_FRAME_LETTER = 17 /* 15 and 16 are reserved for the store */
+    CADRE_FRAME_LETTER = 17, /* 15 and 16 are reserved for the store */
+    CADRE_FRAME_PULSE = 18
 };
 
 /* A growing, 16-aligned byte buffer that frames are encoded into, one after
@@ -119,9 +122,12 @@ struct cadre_msg_hello {
                                host and this are the same */
     int32_t pid;
     int32_t bell_fd; /* the controller's doorbell memory (bell.h), -1: none */
-    uint32_t bell_base; /* bell of worker 0 of this crew; the controller's own
-                           is bell 0 */
-    uint32_t spin_us;   /* how long to poll before sleeping */
+    uint32_t bell_base;  /* bell of worker 0 of this crew; the controller's own
+                            is bell 0 */
+    uint32_t spin_us;    /* how long to poll before sleeping */
+    uint32_t beat_ms;    /* PULSE between hosts so often, ... */
+    uint32_t silence_ms; /* ... and without it for so long: the end. Both 0: the
+                            controller does not */
 };
 
 /* Worker to controller: here I am. */
@@ -130,7 +136,9 @@ struct cadre_msg_welcome {
     char host[64];
     uint64_t pid_namespace;
     int32_t pid;
-    uint32_t has_bell; /* 1: it opened the doorbell memory */
+    uint32_t has_bell;  /* 1: it opened the doorbell memory */
+    uint32_t has_pulse; /* 1: it is on another host, sends PULSE and wants it
+                         */
 };
 
 /* Worker to controller: I cannot work for you. The worker then waits for BYE.
@@ -238,6 +246,19 @@ struct cadre_msg_news {
     const char *text; /* "" */
 };
 
+/* The numbers travel between processes: never renumber. */
+enum cadre_pulse_kind {
+    CADRE_PULSE_KIND_BEAT = 1, /* I am here */
+    CADRE_PULSE_KIND_END = 2   /* controller to worker: end your process */
+};
+
+enum { CADRE_PULSE_LEN = 32 }; /* bytes of the whole frame */
+
+/* Either to the other, between hosts. */
+struct cadre_msg_pulse {
+    enum cadre_pulse_kind kind;
+};
+
 /* Either to the other: values that mean something to the two programs. */
 struct cadre_msg_letter {
     int32_t tag;    /* what kind of letter this is, to the programs */
@@ -285,6 +306,8 @@ cadre_err cadre_news_encode(const struct cadre_msg_news *msg,
 cadre_err cadre_store_put_encode(const struct cadre_msg_store_put *msg,
                                  uint32_t generation,
                                  struct cadre_buffer *buffer);
+cadre_err cadre_pulse_encode(const struct cadre_msg_pulse *msg,
+                             uint32_t generation, struct cadre_buffer *buffer);
 
 cadre_err cadre_letter_encode(const struct cadre_msg_letter *msg,
                               uint32_t generation, struct cadre_buffer *buffer);
@@ -354,6 +377,9 @@ cadre_err cadre_news_decode(const struct cadre_frame *frame,
 cadre_err cadre_store_put_decode(const struct cadre_frame *frame,
                                  struct cadre_msg_store_put *msg,
                                  struct cadre_error *error);
+cadre_err cadre_pulse_decode(const struct cadre_frame *frame,
+                             struct cadre_msg_pulse *msg,
+                             struct cadre_error *error);
 
 /* Sets `*msg` on failure too. */
 cadre_err cadre_letter_decode(const struct cadre_frame *frame,

@@ -27,6 +27,8 @@ void cadre_process_self(struct cadre_process *process)
 bool cadre_process_is_near(const struct cadre_process *a,
                            const struct cadre_process *b)
 {
+    if (getenv("CADRE_ALL_FAR") != NULL)
+        return false;
     return a->pid_namespace != 0 && a->pid_namespace == b->pid_namespace &&
            strcmp(a->host, b->host) == 0;
 }

@@ -18,7 +18,8 @@ struct cadre_process {
 /* This process. */
 void cadre_process_self(struct cadre_process *process);
 
-/* Are both on one host, so that pids, /proc and shared memory serve? */
+/* Are both on one host, so that pids, /proc and shared memory serve? Never with
+ * CADRE_ALL_FAR in the environment: for tests. */
 bool cadre_process_is_near(const struct cadre_process *a,
                            const struct cadre_process *b);
 

@@ -3,6 +3,7 @@
 
 #include "bell.h"
 #include "host.h"
+#include "sentinel.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ struct cadre_parent {
     struct cadre_bells *bells; /* NULL: polling only */
     uint32_t bell;
     uint32_t generation;
-    int watch; /* of the controller; -1: not near */
+    int watch;      /* of the controller; -1: not near */
+    bool has_pulse; /* the sentinel and the controller listen to each other */
     bool is_greeted;
     bool has_team;   /* TEAM has come: before, nobody takes what is sent */
     cadre_err ended; /* nothing comes any more ... */
@@ -48,13 +50,17 @@ static void end(struct cadre_parent *p, cadre_err err, const char *text)
 
 /* --- what comes in -------------------------------------------------------- */
 
-/* Who calls is watched, and can be rung where it is near. */
+/* Who calls is watched, or listened to, and can be rung where it is near. */
 static void meet(struct cadre_parent *p, const struct cadre_msg_hello *hello)
 {
+    struct cadre_pulse_terms terms = {.beat_ms = hello->beat_ms,
+                                      .silence_ms = hello->silence_ms};
     struct cadre_process self,
         other = {.pid_namespace = hello->pid_namespace, .pid = hello->pid};
 
     memcpy(other.host, hello->host, sizeof other.host);
+    p->has_pulse =
+        cadre_sentinel_listen(&other, p->channel, p->generation, &terms);
     cadre_process_self(&self);
     if (p->watch >= 0 || !cadre_process_is_near(&self, &other))
         return;
@@ -90,6 +96,7 @@ static cadre_err on_hello(struct cadre_parent *p,
     welcome.pid = self.pid;
     welcome.pid_namespace = self.pid_namespace;
     welcome.has_bell = p->bells != NULL;
+    welcome.has_pulse = p->has_pulse;
     err = cadre_welcome_encode(&welcome, p->generation,
                                cadre_channel_buffer(p->channel, 0));
     return err == CADRE_OK ? cadre_channel_flush(p->channel, error) : err;
@@ -287,6 +294,7 @@ void cadre_parent_destroy(struct cadre_parent *parent)
 {
     if (parent == NULL)
         return;
+    cadre_sentinel_deafen();
     cadre_channel_destroy(parent->channel,
                           parent->ended == CADRE_ELOST ? 0 : LINGER_MS);
     cadre_letters_fini(&parent->letters);

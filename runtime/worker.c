@@ -21,11 +21,11 @@
 #include "pack.h"
 #include "place_host.h"
 #include "place_wish.h"
+#include "sentinel.h"
 #include "trap.h"
 #include "worker_stored.h"
 #include "worker_team.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -50,8 +50,7 @@ enum {
     NEWS_MS = 50,     /* between two messages about a task's progress */
     CANCEL_MS = 200,  /* for a task that runs apart to return when it is told */
     SETTLE_MS = 100,  /* for results to leave before the next task begins */
-    LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
-    GRACE_MS = 3000   /* to end by itself when the controller has ended */
+    LAST_WORD_S = 2   /* for what a task that crashes leaves to be said */
 };
 
 static const uint64_t US = 1000, MS = 1000000;
@@ -100,6 +99,7 @@ struct worker {
     uint32_t generation;
     bool is_greeted;
     bool is_dismissed; /* BYE has come */
+    bool has_pulse; /* the sentinel and the controller listen to each other */
     struct cadre_bells *bells;
     uint32_t bell;
     uint64_t spin_ns;
@@ -186,52 +186,6 @@ void cadre_worker_describe(const cadre_task *task, struct cadre_task_info *info)
                                      .attempt = (int)task->attempt,
                                      .place = task->worker->place,
                                      .host = self.host};
-}
-
-/* --- the sentinel ----------------------------------------------------------
- */
-
-static void *run_sentinel(void *arg)
-{
-    int watch = (int)(intptr_t)arg;
-    struct timespec grace = {.tv_sec = GRACE_MS / 1000,
-                             .tv_nsec = (GRACE_MS % 1000) * 1000000L};
-
-    while (!cadre_process_has_ended(watch, -1)) {
-    }
-    nanosleep(&grace, NULL);
-    cadre_log(CADRE_LOG_INFO, "the controller has ended: so does this worker");
-    _exit(1);
-}
-
-void cadre_sentinel_start(const struct cadre_process *controller)
-{
-    static bool is_started;
-    struct cadre_process self;
-    pthread_t thread;
-    int watch;
-
-    if (is_started)
-        return;
-    is_started = true;
-    cadre_process_self(&self);
-    if (!cadre_process_is_near(&self, controller))
-        return;
-    watch = cadre_process_watch(controller->pid);
-    if (watch < 0 && errno != ESRCH) {
-        cadre_log(CADRE_LOG_WARN, "cannot watch the controller: %s",
-                  strerror(errno));
-        return;
-    }
-    if (watch < 0) {
-        cadre_log(CADRE_LOG_WARN, "the controller has ended already");
-        _exit(1);
-    }
-    if (pthread_create(&thread, NULL, run_sentinel, (void *)(intptr_t)watch) !=
-        0)
-        cadre_log(CADRE_LOG_WARN, "no sentinel: out of threads");
-    else
-        pthread_detach(thread);
 }
 
 /* --- results ---------------------------------------------------------------
@@ -1019,14 +973,19 @@ static void on_sent(void *user, int peer)
         cadre_bell_ring(w->bells, 0);
 }
 
-/* Who calls is watched over, and can be rung where it is near. */
+/* Who calls is watched over, or listened to, and can be rung where it is near.
+ */
 static void meet(struct worker *w, const struct cadre_msg_hello *hello)
 {
+    struct cadre_pulse_terms terms = {.beat_ms = hello->beat_ms,
+                                      .silence_ms = hello->silence_ms};
     struct cadre_process self,
         other = {.pid_namespace = hello->pid_namespace, .pid = hello->pid};
 
     memcpy(other.host, hello->host, sizeof other.host);
-    cadre_sentinel_start(&other);
+    cadre_sentinel_start(&other, false);
+    w->has_pulse =
+        cadre_sentinel_listen(&other, w->channel, w->generation, &terms);
     cadre_process_self(&self);
     if (hello->bell_fd < 0 || hello->bell_base == 0 ||
         hello->bell_base >= CADRE_BELLS_MAX ||
@@ -1060,6 +1019,7 @@ static cadre_err on_hello(struct worker *w, const struct cadre_frame *frame,
     welcome.pid = self.pid;
     welcome.pid_namespace = self.pid_namespace;
     welcome.has_bell = w->bells != NULL;
+    welcome.has_pulse = w->has_pulse;
     err = cadre_welcome_encode(&welcome, w->generation,
                                cadre_channel_buffer(w->channel, 0));
     return err == CADRE_OK ? cadre_channel_flush(w->channel, error) : err;
@@ -1100,6 +1060,7 @@ static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
     case CADRE_FRAME_READY:
     case CADRE_FRAME_NEWS:
     case CADRE_FRAME_RESULTS:
+    case CADRE_FRAME_PULSE: /* has a tag of its own */
         break;
     }
     return cadre_error_set(error, CADRE_EPROTO,
@@ -1221,6 +1182,7 @@ static void fini(struct worker *w)
     forget_failures(w);
     free(w->failures);
     cadre_isolate_destroy(w->isolate);
+    cadre_sentinel_deafen();
     cadre_channel_destroy(w->channel, LINGER_MS);
     cadre_bells_destroy(w->bells);
     cadre_store_free(w->shown);

@@ -1,9 +1,8 @@
 /* worker.h - the worker's side: frames in, calls, frames out.
  *
  * The main thread takes frames from the controller and runs the functions; it
- * polls for a while, then sleeps at its bell. The sentinel, a thread that calls
- * no MPI, sleeps until the controller's process has ended and then ends this
- * one, so that no orphan outlives a job.
+ * polls for a while, then sleeps at its bell. Beside it is the sentinel's
+ * (sentinel.h).
  */
 #ifndef CADRE_RUNTIME_WORKER_H
 #define CADRE_RUNTIME_WORKER_H
@@ -12,10 +11,6 @@
 #include "channel.h"
 
 #include <cadre/task.h>
-
-/* Watch over `controller`, if it is on this host: when it has ended, this
- * process gets a moment to end by itself and then is ended. */
-void cadre_sentinel_start(const struct cadre_process *controller);
 
 /* Work for the controller behind `comm` (taken) until it says BYE. `crew` is a
  * communicator of all workers of the crew, in which the rank is this worker's

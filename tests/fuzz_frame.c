@@ -73,6 +73,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_news news;
     struct cadre_msg_letter letter;
     struct cadre_msg_store_put put;
+    struct cadre_msg_pulse pulse;
     cadre_err err = CADRE_OK;
 
     switch (frame->type) {
@@ -136,6 +137,9 @@ static cadre_err decode(const struct cadre_frame *frame,
     case CADRE_FRAME_LETTER:
         if ((err = cadre_letter_decode(frame, &letter, error)) == CADRE_OK)
             touch_letter(&letter);
+        break;
+    case CADRE_FRAME_PULSE:
+        err = cadre_pulse_decode(frame, &pulse, error);
         break;
     case CADRE_FRAME_BYE:
         break;

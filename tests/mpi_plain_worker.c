@@ -12,7 +12,7 @@
 
 enum {
     TAG = 1,
-    VERSION = 2,
+    VERSION = 3,
     HEADER = 24,
     HELLO = 1,
     WELCOME = 2,
@@ -126,7 +126,8 @@ static void welcome(void)
     put_name(host, 64);
     put((uint64_t)st.st_ino, 8);
     put((uint64_t)getpid(), 4);
-    put(0, 4);
+    put(0, 4); /* no bell */
+    put(0, 4); /* no pulse */
     end_and_send();
 }
 

@@ -14,12 +14,15 @@ static const struct cadre_msg_hello hello = {.version = "0.1.0",
                                              .pid = 4711,
                                              .bell_fd = -1,
                                              .bell_base = 3,
-                                             .spin_us = 50};
+                                             .spin_us = 50,
+                                             .beat_ms = 250,
+                                             .silence_ms = 5000};
 static const struct cadre_msg_welcome welcome = {.version = "0.1.0",
                                                  .host = "node18",
                                                  .pid_namespace = 4026531837,
                                                  .pid = 4712,
-                                                 .has_bell = 1};
+                                                 .has_bell = 1,
+                                                 .has_pulse = 1};
 static const struct cadre_msg_refuse refuse = {.err = CADRE_EVERSION,
                                                .text = "too old"};
 static const struct cadre_msg_function function = {
@@ -188,12 +191,18 @@ static cadre_err encode_letter(struct cadre_buffer *buffer)
     return cadre_letter_encode(&letter, 9, buffer);
 }
 
-/* In the order of enum cadre_frame_type, from 1; LETTER is the last. */
+static cadre_err encode_pulse(struct cadre_buffer *buffer)
+{
+    return cadre_pulse_encode(
+        &(struct cadre_msg_pulse){.kind = CADRE_PULSE_KIND_END}, 9, buffer);
+}
+
+/* In the order of enum cadre_frame_type, from 1; with a gap before LETTER. */
 static cadre_err (*const encoders[])(struct cadre_buffer *) = {
     encode_hello, encode_welcome,   encode_refuse,  encode_function,
     encode_batch, encode_results,   encode_bye,     encode_team,
     encode_ready, encode_init,      encode_disband, encode_close,
-    encode_news,  encode_store_put, encode_letter};
+    encode_news,  encode_store_put, encode_letter,  encode_pulse};
 
 enum { NTYPES = sizeof encoders / sizeof encoders[0] };
 
@@ -214,6 +223,7 @@ static cadre_err decode(const struct cadre_frame *frame,
     struct cadre_msg_news n;
     struct cadre_msg_letter l;
     struct cadre_msg_store_put p;
+    struct cadre_msg_pulse u;
 
     switch (frame->type) {
     case CADRE_FRAME_HELLO:
@@ -243,6 +253,8 @@ static cadre_err decode(const struct cadre_frame *frame,
         return cadre_letter_decode(frame, &l, error);
     case CADRE_FRAME_STORE_PUT:
         return cadre_store_put_decode(frame, &p, error);
+    case CADRE_FRAME_PULSE:
+        return cadre_pulse_decode(frame, &u, error);
     case CADRE_FRAME_BYE:
         return CADRE_OK;
     }
@@ -309,6 +321,8 @@ static void hello_comes_back(void)
     CU_ASSERT_EQUAL(msg.bell_fd, -1);
     CU_ASSERT_EQUAL(msg.bell_base, 3);
     CU_ASSERT_EQUAL(msg.spin_us, 50);
+    CU_ASSERT_EQUAL(msg.beat_ms, 250);
+    CU_ASSERT_EQUAL(msg.silence_ms, 5000);
     cadre_buffer_fini(&buffer);
 }
 
@@ -326,6 +340,21 @@ static void welcome_comes_back(void)
     CU_ASSERT_EQUAL(msg.pid_namespace, 4026531837);
     CU_ASSERT_EQUAL(msg.pid, 4712);
     CU_ASSERT_EQUAL(msg.has_bell, 1);
+    CU_ASSERT_EQUAL(msg.has_pulse, 1);
+    cadre_buffer_fini(&buffer);
+}
+
+static void a_pulse_comes_back(void)
+{
+    struct cadre_buffer buffer = {0};
+    struct cadre_msg_pulse msg;
+    struct cadre_frame frame;
+
+    CU_ASSERT_EQUAL_FATAL(encode_pulse(&buffer), CADRE_OK);
+    CU_ASSERT_EQUAL(buffer.len, CADRE_PULSE_LEN);
+    frame = first_frame(&buffer);
+    CU_ASSERT_EQUAL_FATAL(cadre_pulse_decode(&frame, &msg, NULL), CADRE_OK);
+    CU_ASSERT_EQUAL(msg.kind, CADRE_PULSE_KIND_END);
     cadre_buffer_fini(&buffer);
 }
 
@@ -576,8 +605,7 @@ static void frames_in_a_row_are_found_one_by_one(void)
         CU_ASSERT_EQUAL_FATAL(
             cadre_frame_decode(buffer.data + at, buffer.len - at, &frame, NULL),
             CADRE_OK);
-        CU_ASSERT_EQUAL((int)frame.type,
-                        i < NTYPES - 1 ? i + 1 : CADRE_FRAME_LETTER);
+        CU_ASSERT_EQUAL((int)frame.type, i < NTYPES - 2 ? i + 1 : i + 3);
         CU_ASSERT_EQUAL(frame.len % CADRE_FRAME_ALIGN, 0);
         CU_ASSERT_EQUAL(decode(&frame, NULL), CADRE_OK);
         at += frame.len;
@@ -588,7 +616,7 @@ static void frames_in_a_row_are_found_one_by_one(void)
 
 static void the_header_has_the_bytes_of_its_comment(void)
 {
-    static const unsigned char expected[32] = {'C', 'D', 'R', 'E', 2, 0, 7, 0,
+    static const unsigned char expected[32] = {'C', 'D', 'R', 'E', 3, 0, 7, 0,
                                                32,  0,   0,   0,   0, 0, 0, 0,
                                                4,   3,   2,   1,   0, 0, 0, 0};
     struct cadre_buffer buffer = {0};
@@ -610,7 +638,7 @@ static void a_frame_of_another_version_names_both(void)
     CU_ASSERT_EQUAL(cadre_frame_decode(buffer.data, buffer.len, &frame, &error),
                     CADRE_EVERSION);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 99"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 2"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "version 3"));
     cadre_buffer_fini(&buffer);
 }
 
@@ -694,7 +722,12 @@ static void an_impossible_field_is_refused_by_its_name(void)
 {
     enum { FAILURE = 80, SECOND_FAILURE = FAILURE + 20 + 2 + 14 + 1 };
 
+    expect_damage(encode_hello, 128, 0, 4, "silence_ms");
     expect_damage(encode_welcome, 116, 2, 4, "has_bell");
+    expect_damage(encode_welcome, 120, 2, 4, "has_pulse");
+    expect_damage(encode_pulse, 24, 0, 4, "kind");
+    expect_damage(encode_pulse, 24, 3, 4, "kind");
+    expect_damage(encode_pulse, 28, 1, 4, "padding");
     expect_damage(encode_refuse, 24, 0, 4, "err");
     expect_damage(encode_refuse, 24, 19, 4, "err");
     expect_damage(encode_refuse, 28, 6, 2, "text");
@@ -838,6 +871,7 @@ int main(void)
         CHECK(a_large_value_goes_beside_its_frame),
         CHECK(hello_comes_back),
         CHECK(welcome_comes_back),
+        CHECK(a_pulse_comes_back),
         CHECK(refuse_comes_back),
         CHECK(function_comes_back),
         CHECK(team_comes_back_with_its_members),
