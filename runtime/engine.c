@@ -272,6 +272,59 @@ static bool has_last_words(struct cadre_engine *e, struct cadre_worker *w)
     return true;
 }
 
+/* Is it likely that not just this worker, but its whole host is gone? It was
+ * silent, or no other worker of its crew is left there. */
+static bool was_host(const struct cadre_crew *crew, int worker)
+{
+    const char *host = crew->workers[worker].process.host;
+    int there = 0, left = 0;
+
+    if (cadre_lookout_state(crew->lookout, worker) == CADRE_LOOKOUT_SILENT)
+        return true;
+    for (int i = 0; i < crew->nworkers; i++) {
+        bool is_there = strcmp(crew->workers[i].process.host, host) == 0;
+
+        there += is_there;
+        left += is_there &&
+                cadre_lookout_state(crew->lookout, i) == CADRE_LOOKOUT_ALIVE;
+    }
+    return there > 1 && left == 0;
+}
+
+/* A worker has ended. If mpirun's part on its host has ended, too, the next
+ * start of processes ends everything: then there is none. */
+static void note_host(struct cadre_engine *e, const struct cadre_crew *crew,
+                      int worker)
+{
+    const char *host = crew->workers[worker].process.host;
+    struct cadre_process self;
+
+    cadre_process_self(&self);
+    if (crew->lookout == NULL || e->lost_host[0] != '\0' ||
+        strcmp(self.host, host) == 0 || !was_host(crew, worker))
+        return;
+    memcpy(e->lost_host, host, sizeof e->lost_host);
+    cadre_log(CADRE_LOG_WARN,
+              "host %s seems to be lost: no more workers are started", host);
+}
+
+cadre_err cadre_engine_may_spawn(const struct cadre_engine *engine,
+                                 struct cadre_error *error)
+{
+    if (engine->is_stuck)
+        return cadre_error_set(error, CADRE_ESPAWN,
+                               "an earlier start of workers never came back: "
+                               "this program cannot start any more");
+    if (engine->lost_host[0] != '\0')
+        return cadre_error_set(
+            error, CADRE_ESPAWN,
+            "host %s was lost, and mpirun would end everything if it were to "
+            "start workers now: go on with those that are left, or start the "
+            "program again without that host",
+            engine->lost_host);
+    return CADRE_OK;
+}
+
 /* Workers that ended without a word. */
 static void check_workers(struct cadre_engine *e)
 {
@@ -288,6 +341,7 @@ static void check_workers(struct cadre_engine *e)
             if (w->is_lost || !cadre_crew_has_lost(c, i) ||
                 has_last_words(e, w))
                 continue;
+            note_host(e, c, i);
             cadre_engine_lose(e, c, w);
         }
     }

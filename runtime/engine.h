@@ -64,6 +64,7 @@ struct cadre_engine {
     bool keep_environment;
     bool is_stuck;  /* a spawn never came back: MPI cannot be ended */
     bool is_closed; /* finalize has begun */
+    char lost_host[CADRE_HOST_NAME_MAX]; /* with its part of mpirun; "": none */
 
     struct cadre_bells *bells; /* NULL: polling only */
     uint8_t bell_used[CADRE_BELLS_MAX];
@@ -151,6 +152,10 @@ void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns);
 cadre_err cadre_engine_ledger(struct cadre_engine *engine,
                               struct cadre_ledger **ledger,
                               struct cadre_error *error);
+
+/* Can processes be started? CADRE_ESPAWN: not any more, and why. */
+cadre_err cadre_engine_may_spawn(const struct cadre_engine *engine,
+                                 struct cadre_error *error);
 
 /* Something changed that no message tells of: let waiting threads look. */
 void cadre_engine_wake(struct cadre_engine *engine);

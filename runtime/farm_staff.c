@@ -359,10 +359,8 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int ranks,
     struct cadre_crew *crew;
     cadre_err err;
 
-    if (e->is_stuck)
-        return cadre_error_set(error, CADRE_ESPAWN,
-                               "an earlier start of workers never came back: "
-                               "this program cannot start any more");
+    if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
+        return err;
     cadre_engine_unlock(e);
     err = cadre_crew_spawn(&spawn, &spawned, error);
     cadre_engine_lock(e);

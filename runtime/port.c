@@ -371,10 +371,8 @@ static cadre_err spawn(struct cadre_engine *e,
     struct cadre_spawned spawned;
     cadre_err err;
 
-    if (e->is_stuck)
-        return cadre_error_set(error, CADRE_ESPAWN,
-                               "an earlier start of workers never came back: "
-                               "this program cannot start any more");
+    if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
+        return err;
     cadre_engine_unlock(e);
     err = cadre_crew_spawn(&how, &spawned, error);
     cadre_engine_lock(e);

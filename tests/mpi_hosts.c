@@ -126,6 +126,16 @@ static void a_killed_worker_is_found(void)
     cadre_future_free(goes_on);
 }
 
+/* mpirun would end everything. */
+static void none_is_started_any_more(void)
+{
+    struct cadre_pool *other = NULL;
+
+    EXPECT(cadre_pool_create(&(struct cadre_pool_options){.max_workers = 1},
+                             &other) == CADRE_ESPAWN);
+    EXPECT(error_says("host far was lost"));
+}
+
 static void all_are_lost(const char *action)
 {
     struct cadre_future *f[2];
@@ -138,6 +148,7 @@ static void all_are_lost(const char *action)
         EXPECT(lost_after(f[i], silence_s + 25) < silence_s + 20);
         cadre_future_free(f[i]);
     }
+    none_is_started_any_more();
 }
 
 static void a_killed_host_is_found(void)
