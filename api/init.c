@@ -371,6 +371,7 @@ static cadre_err start_mpi(int *argc, char ***argv, struct cadre_error *error)
         cadre_mpi_err(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level),
                       "MPI_Init", error);
     restore_input(input);
+    cadre_environment_started();
     if (err == CADRE_OK)
         MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     return err;

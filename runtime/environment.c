@@ -4,9 +4,13 @@
  */
 #include "environment.h"
 
+#include "folder.h"
+
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -42,14 +46,10 @@ static const struct setting settings[] = {
     {"OMPI_MCA_btl", "self,vader,tcp"},
     {"OMPI_MCA_mtl", "^ofi,psm,psm2"},
     {"OMPI_MCA_osc", "ucx"},
+    /* UCX takes SIGHUP for a wish to be more talkative, and a program whose
+     * terminal is closed would live on. */
+    {"UCX_DEBUG_SIGNO", "0"},
 };
-
-/* Is there a fabric for UCX to choose? Then its choice is better than ours. */
-static bool has_fast_fabric(void)
-{
-    return access("/sys/class/infiniband", F_OK) == 0 ||
-           access("/sys/class/cxi", F_OK) == 0;
-}
 
 /* What workers receive into stays attached to the controller when they are
  * gone: Open MPI forgets no peer. System V has room for 4,096 segments on a
@@ -64,12 +64,63 @@ static bool has_room_in_memory(void)
            (uint64_t)fs.f_blocks * fs.f_frsize >= SHARED_MEMORY_MIN;
 }
 
+static bool is_in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    char file[4096];
+
+    while (path != NULL && *path != '\0') {
+        size_t len = strcspn(path, ":");
+
+        snprintf(file, sizeof file, "%.*s/%s", (int)len, path, program);
+        if (access(file, X_OK) == 0)
+            return true;
+        path += len + (path[len] == ':');
+    }
+    return false;
+}
+
+/* Open MPI does not even start on this host without what it would start
+ * processes on others with, unless it is told that there are none. */
+static void set_launcher(void)
+{
+    if (!is_in_path("ssh") && !is_in_path("rsh") && !is_in_path("srun"))
+        setenv("OMPI_MCA_plm", "isolated", 0);
+}
+
+/* Where files are made that a killed process leaves. */
+static const char *const folders[] = {
+    "OMPI_MCA_orte_tmpdir_base", "OMPI_MCA_btl_vader_backing_directory",
+    "OMPI_MCA_osc_sm_backing_directory", "OMPI_MCA_osc_rdma_backing_directory",
+    "UCX_POSIX_DIR"};
+
+/* Under mpirun, and in a worker, it is too late: they have their folder. */
+static void set_folders(void)
+{
+    char path[256];
+
+    if (getenv("PMIX_RANK") != NULL || getenv(folders[0]) != NULL ||
+        !cadre_folder_make(has_room_in_memory(), path, sizeof path))
+        return;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        setenv(folders[i], path, 0);
+}
+
+/* Is there a fabric for UCX to choose? Then its choice is better than ours. */
+static bool has_fast_fabric(void)
+{
+    return access("/sys/class/infiniband", F_OK) == 0 ||
+           access("/sys/class/cxi", F_OK) == 0;
+}
+
 void cadre_environment_set(void)
 {
     if (getenv("CADRE_KEEP_MPI_ENVIRONMENT") != NULL)
         return;
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         setenv(settings[i].name, settings[i].value, 0);
+    set_folders();
+    set_launcher();
     if (!has_fast_fabric())
         setenv("UCX_TLS",
                has_room_in_memory() ? "posix,cma,self,tcp"
@@ -84,6 +135,11 @@ void cadre_environment_set(void)
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
     }
+}
+
+void cadre_environment_started(void)
+{
+    cadre_folder_close_on_exec();
 }
 
 bool cadre_environment_is_risky(void)

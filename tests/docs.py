@@ -17,7 +17,7 @@ PAGES = ROOT / "docs/man"
 HEADERS = sorted((ROOT / "api/include/cadre").glob("*.h"))
 # What only other headers use, or is described with what it is part of.
 WITHOUT_PAGE = {"macros", "message", "type"}
-SYSTEM_PAGES = {"dlopen", "exit", "lstopo", "mpirun"}
+SYSTEM_PAGES = {"dlopen", "exit", "flock", "lstopo", "mpirun", "nohup"}
 
 
 def page_of(header):

@@ -55,8 +55,10 @@ CADRE_API bool cadre_is_controller(void);
 
 /* Put into this process's environment what Open MPI 4.1 needs to start workers
  * quickly and reliably (docs/design.md, 'Open MPI'); what is set already stays.
- * cadre_init() does so itself in a program started alone; a launcher calls it
- * before it starts mpirun. */
+ * MPI's files are then made in a folder that goes with this process and those
+ * it starts; making it starts a process that waits for that. cadre_init() does
+ * so itself in a program started alone; a launcher calls it before it starts
+ * mpirun. */
 CADRE_API void cadre_set_mpi_environment(void);
 
 /* "0.1.0" */
