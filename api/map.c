@@ -34,7 +34,7 @@ enum {
     ROWS_PER_WORKER = 4,     /* or at least so many for each */
     DRY_MS = 1,       /* ask an iterator that had nothing again so soon */
     DRY_MAX_MS = 16,  /* later each time, up to so late */
-    END_MS = 50,      /* between looks whether something runs that is to end */
+    END_MS = 50,      /* between looks whether something is to end */
     FAULTS_MAX = 4096 /* texts kept of one block */
 };
 
@@ -88,9 +88,11 @@ struct run {
     uint64_t dry_ns;     /* the iterator had nothing: ask again after so long */
     bool has_stopped;    /* the callback said so, or an input was wrong */
     cadre_err limit;     /* CADRE_ETIMEOUT: its time is up; CADRE_ETASK: too
-                            many items have failed; CADRE_OK: neither */
+                            many items have failed; CADRE_ECANCELLED: it was
+                            asked to stop; CADRE_OK: none of them */
     uint64_t end_ns;     /* when its time is up; UINT64_MAX: never */
-    uint64_t nlate;      /* items that have not ended by then */
+    uint64_t nlate;      /* items that had not ended by then, or had not run
+                            when it was asked to stop */
     bool is_cut;         /* there may be items that were not taken */
     cadre_err err;       /* what the map will say */
     uint64_t err_index;  /* of the first failed item */
@@ -170,7 +172,8 @@ static void keep_fault(struct block *b, const struct cadre_fault *fault)
 static bool is_failure(const struct run *r, const struct cadre_fault *fault)
 {
     return fault->err != CADRE_ECANCELLED ||
-           !(r->has_stopped || r->limit == CADRE_ETASK);
+           !(r->has_stopped || r->limit == CADRE_ETASK ||
+             r->limit == CADRE_ECANCELLED);
 }
 
 static void note_fault(struct block *b, const struct cadre_fault *fault)
@@ -186,6 +189,8 @@ static void note_fault(struct block *b, const struct cadre_fault *fault)
                             index, fault->text);
         }
         r->nfailed += fault->count;
+    } else if (r->limit == CADRE_ECANCELLED) {
+        r->nlate += fault->count;
     }
     for (uint64_t i = 0; r->map->errors != NULL && i < fault->count; i++)
         r->map->errors[index + i] = fault->err;
@@ -515,6 +520,11 @@ static bool has_too_many(const struct run *r)
            r->nfailed >= r->map->max_failures;
 }
 
+static bool is_told_to_stop(const struct run *r)
+{
+    return r->map->stop != NULL && *r->map->stop != 0;
+}
+
 static void check_limits(struct run *r)
 {
     bool is_late = r->end_ns != UINT64_MAX && cadre_now_ns() >= r->end_ns;
@@ -523,6 +533,8 @@ static void check_limits(struct run *r)
     cadre_engine_lock(r->engine);
     if (r->limit == CADRE_OK && is_late)
         limit = CADRE_ETIMEOUT;
+    else if (r->limit == CADRE_OK && is_told_to_stop(r))
+        limit = CADRE_ECANCELLED;
     else if (has_too_many(r))
         limit = CADRE_ETASK;
     if (limit != CADRE_OK)
@@ -587,7 +599,7 @@ static void wait_for_news(struct run *r)
 {
     uint64_t now = cadre_now_ns(), deadline_ns = r->end_ns;
 
-    if (deadline_ns <= now)
+    if (deadline_ns <= now || r->map->stop != NULL)
         deadline_ns = now + END_MS * MS;
     if (r->dry_ns > 0 && now + r->dry_ns < deadline_ns)
         deadline_ns = now + r->dry_ns;
@@ -842,7 +854,7 @@ static cadre_err run_iterator(struct run *r, struct cadre_error *error)
     while (has_more || r->blocks != NULL) {
         uint64_t pulled = r->pulled;
 
-        if (has_more) {
+        if (has_more && r->limit == CADRE_OK) {
             err = pull(r, row, &has_more, error);
             check_feed(r, row);
             if (err != CADRE_OK)
@@ -948,6 +960,11 @@ static cadre_err conclude(const struct run *r, struct cadre_error *error)
                                " items were not finished%s",
                                r->map->timeout_s, r->nlate,
                                r->is_cut ? ", and no more were taken" : "");
+    if (r->limit == CADRE_ECANCELLED && (r->nlate > 0 || r->is_cut))
+        return cadre_error_set(
+            error, CADRE_ECANCELLED,
+            "the map was told to stop: %" PRIu64 " items were not run%s",
+            r->nlate, r->is_cut ? ", and no more were taken" : "");
     if (r->err == CADRE_OK)
         return CADRE_OK;
     *error = r->error;

@@ -406,6 +406,74 @@ static void an_endless_map_ends_in_time(void)
     cadre_pool_destroy(pool);
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_alarm(int number)
+{
+    stop = number;
+}
+
+/* A signal comes in the middle of it. */
+static void stop_soon(void)
+{
+    stop = 0;
+    signal(SIGALRM, on_alarm);
+    alarm(1);
+}
+
+static void an_endless_map_ends_when_told_to(void)
+{
+    struct cadre_pool *pool = pool_of(2);
+    struct rows rows = {0};
+
+    stop_soon();
+    CHECK_ERR(CADRE_ECANCELLED,
+              cadre_pool_run(pool, &(struct cadre_map){.fn = CADRE_FN(sleeper),
+                                                       .next = endless,
+                                                       .on_item = count_row,
+                                                       .user = &rows,
+                                                       .stop = &stop}));
+    CHECK_SAYS("the map was told to stop");
+    CU_ASSERT(rows.ended > 0);
+    CU_ASSERT_EQUAL(rows.failed, 0);
+    CU_ASSERT_EQUAL(rows.ended + rows.cancelled, rows.next);
+    cadre_pool_destroy(pool);
+}
+
+static void what_runs_ends_when_a_map_is_told_to_stop(void)
+{
+    enum { COUNT = 200 };
+    struct cadre_pool *pool = pool_of(2);
+    int in[COUNT], out[COUNT] = {0}, ended = 0;
+    cadre_err errors[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        in[i] = 100;
+    stop_soon();
+    CHECK_ERR(CADRE_ECANCELLED,
+              cadre_pool_run(pool, &(struct cadre_map){
+                                       .fn = CADRE_FN(listener),
+                                       .count = COUNT,
+                                       .columns = CADRE_COLUMNS(CADRE_EACH(in)),
+                                       .into = CADRE_INTO(out),
+                                       .errors = errors,
+                                       .stop = &stop}));
+    for (int i = 0; i < COUNT; i++) {
+        ended += errors[i] == CADRE_OK;
+        CU_ASSERT(errors[i] == CADRE_OK || errors[i] == CADRE_ECANCELLED);
+        CU_ASSERT_EQUAL(out[i] != 0, errors[i] == CADRE_OK);
+    }
+    CU_ASSERT(ended > 0 && ended < COUNT);
+    stop = 0; /* one that is not told */
+    CHECK_OK(cadre_pool_run(
+        pool, &(struct cadre_map){.fn = CADRE_FN(listener),
+                                  .count = 2,
+                                  .columns = CADRE_COLUMNS(CADRE_EACH(in)),
+                                  .into = CADRE_INTO(out),
+                                  .stop = &stop}));
+    cadre_pool_destroy(pool);
+}
+
 static void items_are_tried_again_if_asked(void)
 {
     enum { COUNT = 300 };
@@ -459,6 +527,8 @@ static const struct check_test tests[] = {
     CHECK(a_map_in_time_is_left_alone),
     CHECK(a_map_stops_after_some_failures),
     CHECK(an_endless_map_ends_in_time),
+    CHECK(an_endless_map_ends_when_told_to),
+    CHECK(what_runs_ends_when_a_map_is_told_to_stop),
     CHECK(items_are_tried_again_if_asked),
     CHECK(timeouts_out_of_range_are_refused),
     {NULL, NULL},

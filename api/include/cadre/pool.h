@@ -16,6 +16,8 @@
 #include <cadre/object.h>
 #include <cadre/value.h>
 
+#include <signal.h>
+
 /* Zero means the default. */
 struct cadre_pool_options {
     int max_workers; /* processes that run tasks, the controller not counted;
@@ -141,6 +143,10 @@ struct cadre_map {
     uint64_t max_failures; /* after so many failed items those that wait fail
                               with CADRE_ECANCELLED, and no more are taken;
                               default: go on */
+    const volatile sig_atomic_t *stop; /* becomes other than 0 (a signal handler
+                              may set it): no more items are taken, what has not
+                              been sent fails with CADRE_ECANCELLED, what runs
+                              ends; looked at 20 times a second */
 };
 
 /* Run `map` and wait for it; errors as for cadre_pool_map(). With a journal,
@@ -155,6 +161,7 @@ struct cadre_map {
  * CADRE_EIO       it cannot be read or written (the disk is full): the run has
  *                 stopped, and what is in the journal stays.
  * CADRE_ETIMEOUT  the map's `timeout_s` has passed.
+ * CADRE_ECANCELLED  `stop` was set before all items had ended.
  * CADRE_ETASK     it has stopped after `max_failures`; the text tells the
  *                 first item that failed.
  */
