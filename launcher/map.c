@@ -7,10 +7,17 @@
  * Up to the first row nothing has been started, and every mistake is exit
  * status 2.
  *
- * Signals: the first SIGINT, SIGTERM or SIGHUP asks for an orderly end, which
- * the next row or result notices; the second one, or a few seconds without an
- * end, leaves at once (the workers see that and leave, too). SIGPIPE gets a
- * handler that does nothing, not SIG_IGN, which the workers would inherit.
+ * Signals, from handle_signals() on:
+ *
+ *     no rows yet ──SIGINT, SIGTERM, SIGHUP──► leave
+ *     rows ──the same──► ending: no more input, what waits is dropped, what
+ * runs │     ends, what is there is printed ├──a second one, or --grace
+ * seconds──► leave └──► report
+ *
+ * Who leaves takes the workers along: they are in a session of their own, where
+ * the terminal's signals do not reach them, and end when they see that the
+ * controller has. SIGPIPE gets a handler that does nothing, not SIG_IGN, which
+ * the workers would inherit.
  */
 #include "map.h"
 
@@ -31,7 +38,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 3 /* from the first signal to the hard end */
+enum {
+    GRACE_S = 10, /* that rows have to end after a signal */
+    HANGUP_S = 2, /* likewise, when the terminal has gone */
+    SAME_MS = 100 /* one signal, though it came twice: timeout(1) sends it to
+                     the process and to its group */
+};
 
 /* What a run needs; one per process. */
 struct map {
@@ -40,13 +52,37 @@ struct map {
     struct cadre_map_job job;
     char worker[PATH_MAX]; /* the worker program */
     double started_s;      /* when the rows began to run */
-    int patience;          /* ticks left after a signal */
+    bool has_told;         /* how long rows have after a signal */
 };
 
+/* What the signal handlers know. */
 static volatile sig_atomic_t stop_signal; /* the first that came */
+static volatile sig_atomic_t has_rows;    /* they run */
+static struct timespec stopped;           /* when it came */
+static unsigned grace_s;
+static char last_words[CADRE_WHY_MAX]; /* of who leaves because rows do not
+                                          end */
 static pthread_t main_thread;
 
 /* --- signals -------------------------------------------------------------- */
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool is_same_signal(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - stopped.tv_sec) * 1000 +
+               (now.tv_nsec - stopped.tv_nsec) / 1000000 <
+           SAME_MS;
+}
 
 /* Any thread may be hit, but only the main one waits for input. */
 static void on_stop(int number)
@@ -55,9 +91,23 @@ static void on_stop(int number)
         pthread_kill(main_thread, number);
         return;
     }
-    if (stop_signal != 0)
+    if (stop_signal != 0 && is_same_signal())
+        return;
+    if (stop_signal != 0 || !has_rows)
         _exit(CADRE_EXIT_SIGNAL + number);
     stop_signal = number;
+    clock_gettime(CLOCK_MONOTONIC, &stopped);
+    alarm(number == SIGHUP && grace_s > HANGUP_S ? HANGUP_S : grace_s);
+}
+
+/* An alarm, because whoever could look at a clock may be held up, by a reader
+ * of the output for example. */
+static void on_grace_over(int number)
+{
+    (void)number;
+    if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
+        _exit(CADRE_EXIT_SIGNAL + stop_signal); /* nobody reads it */
+    _exit(CADRE_EXIT_SIGNAL + stop_signal);
 }
 
 static void on_nothing(int number)
@@ -75,9 +125,27 @@ static void handle(int number, void (*handler)(int))
         sigaction(number, &action, NULL); /* no SA_RESTART: end waits */
 }
 
-static void handle_signals(void)
+/* How the work goes on after a signal. */
+static const char *advice(const struct map *m, char *text, size_t room)
 {
+    if (m->options.journal == NULL)
+        return "with --journal FILE the same command can go on where it was";
+    snprintf(text, room, "the same command goes on where it was, from %.200s",
+             m->options.journal);
+    return text;
+}
+
+static void handle_signals(const struct map *m)
+{
+    char text[CADRE_WHY_MAX / 2];
+
+    grace_s = m->options.grace_s > 0 ? (unsigned)m->options.grace_s : GRACE_S;
+    snprintf(last_words, sizeof last_words,
+             "cadre map: ended: rows that still ran after %u s were given up; "
+             "%s\n",
+             grace_s, advice(m, text, sizeof text));
     main_thread = pthread_self();
+    handle(SIGALRM, on_grace_over);
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
     handle(SIGHUP, on_stop);
@@ -272,12 +340,17 @@ static int print_plan(const struct map *m)
 
 /* --- the run -------------------------------------------------------------- */
 
-static double now_s(void)
+/* Who has pressed Ctrl-C waits, and is to know for what. */
+static void tell_grace(struct map *m)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    m->has_told = true;
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    cadre_progress_pause(m->job.progress);
+    cadre_complain("ending; rows that run have %u s for it, a second signal "
+                   "ends them now",
+                   grace_s);
+    cadre_progress_resume(m->job.progress);
 }
 
 /* Ten times a second, in the progress line's thread. */
@@ -285,9 +358,9 @@ static void on_tick(void *user)
 {
     struct map *m = user;
 
+    if (stop_signal != 0 && !m->has_told)
+        tell_grace(m);
     cadre_output_file_flush(&m->job.out);
-    if (stop_signal != 0 && --m->patience == 0)
-        _exit(CADRE_EXIT_SIGNAL + stop_signal);
 }
 
 static bool shows_progress(const struct map *m)
@@ -299,7 +372,6 @@ static bool shows_progress(const struct map *m)
 
 static bool start_progress(struct map *m)
 {
-    m->patience = 10 * PATIENCE_S;
     m->job.progress = cadre_progress_create(&(struct cadre_progress_options){
         .is_shown = shows_progress(m),
         .bytes = cadre_input_bytes_total(m->job.input),
@@ -338,6 +410,7 @@ static void run_rows(struct map *m, struct cadre_pool *pool)
     cadre_err err;
 
     m->started_s = now_s();
+    has_rows = true;
     err = cadre_pool_run(
         pool, &(struct cadre_map){.fn = m->function,
                                   .next = cadre_map_job_next,
@@ -349,8 +422,11 @@ static void run_rows(struct map *m, struct cadre_pool *pool)
                                   .task_timeout_s = m->options.task_timeout_s,
                                   .timeout_s = m->options.timeout_s,
                                   .max_failures = m->options.max_failures,
+                                  .stop = &stop_signal,
                                   .journal = m->options.journal,
                                   .retry_failed = m->options.retries_failed});
+    has_rows = false;
+    alarm(0);
     cadre_map_job_finish(job);
     /* What a row did wrong has been said; anything else has not. */
     is_known = job->status != 0;
@@ -364,6 +440,29 @@ static void run_rows(struct map *m, struct cadre_pool *pool)
         if (job->status == 0)
             job->status = CADRE_EXIT_RUNTIME;
     }
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGINT   ? "SIGINT"
+           : number == SIGHUP ? "SIGHUP"
+                              : "SIGTERM";
+}
+
+/* What a signal has left to do. */
+static void tell_stop(const struct map *m)
+{
+    const struct cadre_map_job *job = &m->job;
+    char unprinted[80] = "", text[CADRE_WHY_MAX / 2];
+
+    if (job->unprinted > 0)
+        snprintf(unprinted, sizeof unprinted,
+                 " (%" PRIu64 " of them not printed: one before was not run)",
+                 job->unprinted);
+    cadre_complain("ended by %s after %" PRIu64 " rows%s; %s",
+                   signal_name(stop_signal),
+                   job->done + cadre_skips_before(&job->skips, UINT64_MAX),
+                   unprinted, advice(m, text, sizeof text));
 }
 
 static void summarize(const struct map *m)
@@ -388,9 +487,11 @@ static int run(struct map *m)
         cadre_complain("%s", cadre_error_text());
         return CADRE_EXIT_RUNTIME;
     }
-    handle_signals();
+    handle_signals(m);
     if (start_progress(m) && start_workers(m, &pool)) {
         run_rows(m, pool);
+        if (stop_signal != 0)
+            tell_stop(m);
         cadre_pool_destroy(pool);
         summarize(m);
         status = m->job.status;

@@ -275,6 +275,19 @@ static bool is_cut_short(const struct cadre_map_job *job,
             strncmp(item->text, "the map", 7) == 0);
 }
 
+static void print_item(struct cadre_map_job *job, const struct cadre_item *item,
+                       uint64_t row)
+{
+    if (!job->options->is_unordered)
+        write_blanks(job, item->index);
+    /* Without an order there is no place to keep for a row that failed. */
+    if (item->err == CADRE_OK || !job->options->is_unordered) {
+        format_line(job, item, row);
+        if (!job->is_ending)
+            write_line(job);
+    }
+}
+
 bool cadre_map_job_item(void *user, const struct cadre_item *item)
 {
     struct cadre_map_job *job = user;
@@ -282,6 +295,10 @@ bool cadre_map_job_item(void *user, const struct cadre_item *item)
         item->index + 1 + cadre_skips_before(&job->skips, item->index);
     char place[32];
 
+    if (*job->stop != 0 && item->err == CADRE_ECANCELLED) {
+        job->has_gap = true;
+        return true;
+    }
     if (is_cut_short(job, item)) {
         job->was_cut_short = true;
         end(job, CADRE_EXIT_ROWS);
@@ -297,15 +314,11 @@ bool cadre_map_job_item(void *user, const struct cadre_item *item)
         if (!job->options->keeps_going)
             end(job, CADRE_EXIT_ROWS);
     }
-    if (!job->is_ending && !job->options->is_unordered)
-        write_blanks(job, item->index);
-    /* Without an order there is no place to keep for a row that failed. */
-    if (!job->is_ending &&
-        (item->err == CADRE_OK || !job->options->is_unordered)) {
-        format_line(job, item, row);
-        write_line(job);
-    }
-    return !job->is_ending && *job->stop == 0;
+    if (job->has_gap && !job->options->is_unordered)
+        job->unprinted++;
+    else if (!job->is_ending)
+        print_item(job, item, row);
+    return !job->is_ending;
 }
 
 void cadre_map_job_finish(struct cadre_map_job *job)

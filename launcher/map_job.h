@@ -39,6 +39,8 @@ struct cadre_map_job {
     struct cadre_why why;
 
     uint64_t given, done; /* tasks */
+    uint64_t unprinted;   /* done, but behind one that was not run */
+    bool has_gap;         /* one was not run, because the run is to stop */
     uint64_t failed;      /* rows */
     uint64_t blanks;      /* lines printed for skipped rows */
     bool is_at_end;       /* take no more rows */

@@ -13,6 +13,7 @@
 enum {
     WORKERS_MAX = 1000000,
     RETRIES_MAX = 1000,
+    GRACE_MAX_S = 86400,
     GO_ON = -1,
 
     /* Options without a letter. */
@@ -34,7 +35,8 @@ enum {
     OPT_TIMEOUT,
     OPT_TASK_TIMEOUT,
     OPT_RETRIES,
-    OPT_MAX_FAILURES
+    OPT_MAX_FAILURES,
+    OPT_GRACE
 };
 
 static const double TIMEOUT_MAX_S = 1e6;
@@ -60,6 +62,7 @@ static const struct option long_options[] = {
     {"task-timeout", required_argument, NULL, OPT_TASK_TIMEOUT},
     {"retries", required_argument, NULL, OPT_RETRIES},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
+    {"grace", required_argument, NULL, OPT_GRACE},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -180,6 +183,8 @@ static int set_option(struct cadre_map_options *o, int option, char **argv)
     case OPT_MAX_FAILURES:
         o->keeps_going = true;
         return set_number("max-failures", optarg, UINT32_MAX, &o->max_failures);
+    case OPT_GRACE:
+        return set_number("grace", optarg, GRACE_MAX_S, &o->grace_s);
     case OPT_PROGRESS:
         return set_progress(o, optarg);
     case OPT_SET:

@@ -25,6 +25,7 @@ struct cadre_map_options {
     double task_timeout_s;
     uint64_t retries;
     uint64_t max_failures;
+    uint64_t grace_s;
     bool is_unordered;
     bool keeps_going;
     bool retries_failed;

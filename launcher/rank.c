@@ -1,8 +1,9 @@
 /* rank.c - a rank under `cadre run`; see rank.h.
  *
  *     cadre run ──fork──► mpirun ──fork──► rank 0: this ──fork──► program
- *         ▲                                   │
- *         └───── wait status (socket) ────────┘
+ *       │ ▲                                  ▲ │  └─────signals──────►
+ *       │ └────── wait status (socket) ──────│─┘
+ *       └───────────── signals ──────────────┘
  *
  * Nobody may outlive the one above: each child asks the kernel to be killed
  * when its parent dies. The other ranks have mpirun as their parent and keep
@@ -66,59 +67,82 @@ int cadre_report_listen(char *name, size_t room)
     return fd;
 }
 
-static bool is_same_user(int fd)
+int cadre_report_accept(int listener, pid_t *pid)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           peer.uid == geteuid();
-}
-
-bool cadre_report_take(int listener, int *wait_status)
-{
-    struct report report = {0};
-    struct timeval patience = {.tv_sec = 1};
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    bool is_ours;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0)
-        return false;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    is_ours = is_same_user(fd) &&
-              recv(fd, &report, sizeof report, MSG_WAITALL) == sizeof report &&
-              report.magic == REPORT_MAGIC;
+        return -1;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+        peer.uid == geteuid() && peer.pid > 0) {
+        *pid = peer.pid;
+        return fd;
+    }
     close(fd);
-    if (is_ours)
-        *wait_status = report.wait_status;
-    return is_ours;
+    return -1;
 }
 
-static void send_report(const char *name, int wait_status)
+/* The report is so short that it comes in one piece. */
+enum cadre_report cadre_report_read(int fd, int *wait_status)
 {
-    struct report report = {.magic = REPORT_MAGIC, .wait_status = wait_status};
+    struct report report = {0};
+    ssize_t got = recv(fd, &report, sizeof report, 0);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return CADRE_REPORT_NONE;
+    if (got != sizeof report || report.magic != REPORT_MAGIC)
+        return CADRE_REPORT_LOST;
+    *wait_status = report.wait_status;
+    return CADRE_REPORT_END;
+}
+
+/* -1: there is no `cadre run` any more. */
+static int connect_to(const char *name)
+{
     struct sockaddr_un address;
     socklen_t len = make_address(name, &address);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if ((fd < 0 || connect(fd, (struct sockaddr *)&address, len) != 0 ||
-         send(fd, &report, sizeof report, MSG_NOSIGNAL) < 0) &&
-        errno != ECONNREFUSED) /* cadre run has been killed */
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, len) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void send_report(int fd, int wait_status)
+{
+    struct report report = {.magic = REPORT_MAGIC, .wait_status = wait_status};
+
+    if (send(fd, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno != EPIPE)
         cadre_complain("the program's exit status could not be passed on: %s",
                        strerror(errno));
-    if (fd >= 0)
-        close(fd);
 }
 
 /* --- rank 0 --------------------------------------------------------------- */
 
 static volatile pid_t program_pid;
 
-static void on_signal(int number)
+static bool is_of_terminal(int number)
+{
+    return number == SIGINT || number == SIGHUP || number == SIGQUIT;
+}
+
+/* What a terminal sends, it would send to the program's children, too: here
+ * they are one group with us, and we hear our own signal again. */
+static void on_signal(int number, siginfo_t *info, void *context)
 {
     int error = errno;
+    bool has_group = getpgrp() == getpid();
 
-    if (program_pid > 0)
+    (void)context;
+    if (program_pid <= 0 || info->si_pid == getpid())
+        return;
+    if (has_group && is_of_terminal(number))
+        kill(0, number);
+    if (!has_group || !is_of_terminal(number) ||
+        getpgid(program_pid) != getpgrp())
         kill(program_pid, number);
     errno = error;
 }
@@ -139,7 +163,8 @@ static void block_signals(sigset_t *before)
 
 static void pass_signals_on(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal,
+                               .sa_flags = SA_RESTART | SA_SIGINFO};
 
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
@@ -171,9 +196,13 @@ static int run_and_report(const char *name, char **program)
 {
     pid_t self = getpid();
     sigset_t before;
-    int wait_status;
+    int wait_status, fd;
 
     block_signals(&before);
+    if ((fd = connect_to(name)) < 0) {
+        cadre_complain("cadre run cannot be reached: %s", strerror(errno));
+        return CADRE_EXIT_RUNTIME;
+    }
     program_pid = fork();
     if (program_pid == 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
@@ -188,7 +217,7 @@ static int run_and_report(const char *name, char **program)
     while (waitpid(program_pid, &wait_status, 0) < 0)
         if (errno != EINTR)
             return CADRE_EXIT_RUNTIME;
-    send_report(name, wait_status);
+    send_report(fd, wait_status);
     return end_like(wait_status);
 }
 

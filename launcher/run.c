@@ -4,9 +4,18 @@
  * happened, and waits for ever for ranks that hang when rank 0 is gone. So rank
  * 0 reports its status here (rank.c), and what follows is a small machine:
  *
- *     RUNNING ──rank 0 reported──► ENDING ──5 s──► TERMINATED ──5 s──► KILLED
- *        │                           └──────── mpirun ended ────────┴──► done
- *        └──signal: passed on to mpirun; a second one: KILLED
+ *     RUNNING ──rank 0 ended──► ENDING ──5 s, or 1 s──► TERMINATED ──2 s──►
+ * KILLED │   │                       └───────── mpirun ended ────────┴──► done
+ *      │   └──a second signal──► TERMINATED, rank 0 killed
+ *      └──signal: passed on to the program
+ *
+ * The other ranks have five seconds to end after rank 0, or one where it was
+ * ended by a signal, or asked to.
+ *
+ * A terminal sends its signals to all of its foreground processes, which mpirun
+ * is one of (it reads the terminal) and the ranks are not. mpirun would end
+ * everything at once: so it has those blocked, which it does not undo, and
+ * whose turn it is is decided here.
  */
 #include "run.h"
 
@@ -36,9 +45,13 @@
 enum {
     RANKS_MAX = 100000,
     SPARE_SLOTS =
-        1000, /* for workers to be spawned: running out of slots
-                 damages mpirun, and the library counts cores itself */
-    PATIENCE_MS = 5000,
+        1000,           /* for workers to be spawned: running out of slots
+                           damages mpirun, and the library counts cores itself */
+    PATIENCE_MS = 5000, /* for the other ranks to end after rank 0 */
+    HASTE_MS = 1000,    /* the same where it did not end by itself */
+    HARDER_MS = 2000,   /* then, from each means to the next */
+    SAME_MS = 100, /* one signal, though it came twice: timeout(1) sends it to
+                      the process and to its group */
     GO_ON = -1,
     OPT_RANK_WRAPPER = 256
 };
@@ -55,14 +68,17 @@ struct run {
     char mpirun[PATH_MAX], self[PATH_MAX];
     char report[64]; /* the socket's name */
     int listener;
+    int rank;        /* the connection to rank 0; -1: not yet, or no more */
+    pid_t rank_pid;  /* what is at its other end */
     int signals;     /* signalfd */
     sigset_t before; /* the signal mask, for mpirun */
     pid_t mpirun_pid;
     int64_t deadline_ms; /* when to get harder; INT64_MAX: never */
     bool is_terminated;  /* SIGTERM was sent */
     bool has_reported;
-    int wait_status; /* of rank 0 */
-    int passed_on;   /* the first signal that we were sent; 0: none */
+    int wait_status;      /* of rank 0 */
+    int passed_on;        /* the first signal that we were sent; 0: none */
+    int64_t passed_on_ms; /* and when */
 };
 
 /* --- options -------------------------------------------------------------- */
@@ -176,6 +192,17 @@ static char **make_command(struct run *r, char *ranks, char *host)
     return command;
 }
 
+/* What mpirun is not to get from the terminal. It ends everything at SIGTERM,
+ * which it gets from us. */
+static void block_terminal(const struct run *r)
+{
+    sigset_t set = r->before;
+
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
 /* In the child. mpirun ends its ranks when it gets SIGTERM, and gets it even
  * if we are killed. */
 _Noreturn static void become_mpirun(struct run *r, pid_t parent)
@@ -187,13 +214,22 @@ _Noreturn static void become_mpirun(struct run *r, pid_t parent)
     snprintf(host, sizeof host, "localhost:%d",
              r->options->ranks + SPARE_SLOTS);
     command = make_command(r, ranks, host);
-    sigprocmask(SIG_SETMASK, &r->before, NULL);
+    block_terminal(r);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* killed before the line above */
         _exit(CADRE_EXIT_RUNTIME);
     execv(r->mpirun, command);
     cadre_complain("%s cannot be executed: %s", r->mpirun, strerror(errno));
     _exit(CADRE_EXIT_RUNTIME);
+}
+
+/* Not where it was ignored before: nohup and the like mean it. */
+static void add_signal(sigset_t *set, int number)
+{
+    struct sigaction action;
+
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        sigaddset(set, number);
 }
 
 static bool start(struct run *r)
@@ -203,9 +239,9 @@ static bool start(struct run *r)
 
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    add_signal(&set, SIGINT);
+    add_signal(&set, SIGTERM);
+    add_signal(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, &r->before);
     r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     r->listener = cadre_report_listen(r->report, sizeof r->report);
@@ -228,35 +264,65 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void on_report(struct run *r)
+static void end_by(struct run *r, int64_t patience_ms)
 {
-    if (r->has_reported || !cadre_report_take(r->listener, &r->wait_status))
-        return;
-    r->has_reported = true;
-    if (r->deadline_ms == INT64_MAX)
-        r->deadline_ms = now_ms() + PATIENCE_MS;
+    int64_t deadline_ms = now_ms() + patience_ms;
+
+    if (deadline_ms < r->deadline_ms)
+        r->deadline_ms = deadline_ms;
 }
 
-/* What a terminal sends, mpirun has got already. */
-static void on_signal(struct run *r, const struct signalfd_siginfo *info)
+static void meet_rank(struct run *r)
 {
-    int number = (int)info->ssi_signo;
+    if (r->rank < 0 && !r->has_reported)
+        r->rank = cadre_report_accept(r->listener, &r->rank_pid);
+}
 
-    if (r->passed_on != 0) {
-        kill(r->mpirun_pid, SIGKILL);
+/* Rank 0 has said something. */
+static void hear_rank(struct run *r)
+{
+    enum cadre_report report;
+
+    if (r->rank < 0 || (report = cadre_report_read(r->rank, &r->wait_status)) ==
+                           CADRE_REPORT_NONE)
         return;
-    }
+    if (report == CADRE_REPORT_LOST)
+        r->wait_status = SIGKILL; /* nothing else keeps it from reporting */
+    r->has_reported = true;
+    close(r->rank);
+    r->rank = -1;
+    end_by(r, WIFEXITED(r->wait_status) && r->passed_on == 0 ? PATIENCE_MS
+                                                             : HASTE_MS);
+}
+
+/* The program decides what a signal means; not so for a terminal that has gone,
+ * or when nothing has begun yet. */
+static void pass_on(struct run *r, int number)
+{
     r->passed_on = number;
-    if (info->ssi_code != SI_KERNEL)
-        kill(r->mpirun_pid, number);
-    r->deadline_ms = now_ms() + PATIENCE_MS;
+    r->passed_on_ms = now_ms();
+    if (r->rank >= 0)
+        kill(r->rank_pid, number);
+    if (number == SIGHUP || r->rank < 0)
+        end_by(r, r->rank >= 0 ? HARDER_MS : 0);
+}
+
+static void on_signal(struct run *r, int number)
+{
+    if (r->passed_on == 0) {
+        pass_on(r, number);
+    } else if (now_ms() - r->passed_on_ms >= SAME_MS) {
+        if (r->rank >= 0)
+            kill(r->rank_pid, SIGKILL);
+        end_by(r, 0);
+    }
 }
 
 static void on_deadline(struct run *r)
 {
     kill(r->mpirun_pid, r->is_terminated ? SIGKILL : SIGTERM);
     r->is_terminated = true;
-    r->deadline_ms = now_ms() + PATIENCE_MS;
+    r->deadline_ms = now_ms() + HARDER_MS;
 }
 
 static int wait_time_ms(const struct run *r)
@@ -269,24 +335,36 @@ static int wait_time_ms(const struct run *r)
     return left > 0 ? (int)left : 0;
 }
 
+static void hear_signals(struct run *r)
+{
+    struct signalfd_siginfo info;
+
+    while (read(r->signals, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            on_signal(r, (int)info.ssi_signo);
+}
+
 /* Until mpirun has ended; returns its wait status. */
 static int watch(struct run *r)
 {
-    struct pollfd fds[] = {{.fd = r->signals, .events = POLLIN},
-                           {.fd = r->listener, .events = POLLIN}};
-    struct signalfd_siginfo info;
     int wait_status;
 
     while (waitpid(r->mpirun_pid, &wait_status, WNOHANG) == 0) {
-        poll(fds, 2, wait_time_ms(r));
-        on_report(r);
-        while (read(r->signals, &info, sizeof info) == sizeof info)
-            if (info.ssi_signo != SIGCHLD)
-                on_signal(r, &info);
+        struct pollfd fds[] = {{.fd = r->signals, .events = POLLIN},
+                               {.fd = r->listener, .events = POLLIN},
+                               {.fd = r->rank, .events = POLLIN}};
+
+        if (r->rank >= 0 || r->has_reported)
+            fds[1].fd = -1; /* nobody else is expected */
+        poll(fds, 3, wait_time_ms(r));
+        meet_rank(r);
+        hear_rank(r);
+        hear_signals(r);
         if (wait_time_ms(r) == 0)
             on_deadline(r);
     }
-    on_report(r); /* it may have come last */
+    meet_rank(r); /* the report may have come last */
+    hear_rank(r);
     return wait_status;
 }
 
@@ -313,6 +391,7 @@ int cadre_run_main(int argc, char **argv)
     struct options options;
     struct run r = {.options = &options,
                     .listener = -1,
+                    .rank = -1,
                     .signals = -1,
                     .deadline_ms = INT64_MAX};
     int status = read_options(&options, argc, argv);

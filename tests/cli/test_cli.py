@@ -2,8 +2,10 @@
 """The command line as a user meets it: real workers, results compared with an
 independent computation, messages, exit statuses, and nothing left behind.
 
-  test_cli.py CADRE LIBRARY [NAME ...]    the program, clilib.so, which tests
-  test_cli.py --long CADRE LIBRARY        only the one that takes a minute
+  test_cli.py CADRE LIBRARY PROGRAM [NAME ...]   the program, clilib.so,
+                                                 mpi_orphans, which tests
+  test_cli.py --long CADRE LIBRARY PROGRAM       only the one that takes a
+                                                 minute
 """
 import ctypes
 import math
@@ -31,7 +33,7 @@ JN = ['libm.so.6', 'double jn(int n, double x)']
 CRC = ['libz.so.1', 'unsigned long crc32(unsigned long crc, '
        'const uint8_t buf[len], unsigned len)']
 
-cadre = library = None
+cadre = library = program = None
 tests = []
 
 
@@ -40,16 +42,16 @@ def test(function):
     return function
 
 
-def start(*args, **more):
-    environment = {**os.environ, **dict([MARK.split('=')])}
+def start(*args, env={}, **more):
+    environment = {**os.environ, **dict([MARK.split('=')]), **env}
     return subprocess.Popen([cadre, *args], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env=environment, text=True, **more)
 
 
-def run(*args, rows=''):
+def run(*args, rows='', **more):
     """The exit status, stdout and stderr of one command."""
-    process = start(*args)
+    process = start(*args, **more)
     try:
         out, err = process.communicate(rows, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
@@ -66,9 +68,9 @@ def good(*args, rows=''):
     return out.splitlines()
 
 
-def bad(status, text, *args, rows=''):
+def bad(status, text, *args, rows='', **more):
     """A command that must fail, with one line that holds `text`."""
-    got, out, err = run(*args, rows=rows)
+    got, out, err = run(*args, rows=rows, **more)
     assert got == status, (got, err)
     assert text in err, err
     assert err.count('\n') == 1, err
@@ -879,6 +881,234 @@ def a_journal_on_a_full_disk_ends_the_run_and_keeps_what_it_has():
                 subprocess.run(['umount', place], check=True)
 
 
+# --- Ctrl-C and a terminal that is closed -----------------------------------
+
+class Terminal:
+    """A command whose controlling terminal is a new one, so that what is typed
+    and its end reach the whole foreground group, as they do for a user."""
+
+    def __init__(self, *command):
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.environ.update(dict([MARK.split('=')]))
+            os.execvp(command[0], command)
+        self.seen = ''
+        self.status = None
+
+    def read(self, seconds=0.05):
+        ready, _, _ = select.select([self.master], [], [], seconds)
+        try:
+            self.seen += os.read(self.master, 65536).decode() if ready else ''
+        except OSError: # nobody has it open any more
+            time.sleep(seconds)
+
+    def until(self, done):
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, self.seen
+            self.read()
+
+    def until_seen(self, text):
+        self.until(lambda: text in self.seen)
+
+    def interrupt(self):
+        os.write(self.master, b'\x03')
+
+    def has_ended(self):
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid != 0:
+            self.status = os.waitstatus_to_exitcode(status)
+        return pid != 0
+
+    def end(self):
+        """Its exit status, when it has ended, with all it has said."""
+        self.until(self.has_ended)
+        self.read()
+        os.close(self.master)
+        return self.status
+
+    def hang_up(self):
+        """Close the terminal; the exit status of the command."""
+        os.close(self.master)
+        deadline = time.monotonic() + PATIENCE
+        while not self.has_ended():
+            assert time.monotonic() < deadline, 'hangs'
+            time.sleep(0.05)
+        return self.status
+
+
+@test
+def ctrl_c_lets_the_rows_that_run_end():
+    n = 60
+    with folder() as d:
+        rows = write(f'{d}/rows', column(range(n)))
+        t = Terminal(cadre, *noted(d, us=200000), rows)
+        t.until(lambda: t.seen.count('\n') >= 3)
+        t.interrupt()
+        assert t.end() == 130, (t.status, t.seen)
+        assert 'ending; rows that run have 10 s' in t.seen, t.seen
+        # All that was begun is recorded, and what is in order printed.
+        recorded = recorded_in(d)
+        assert sorted(runs_in(d)) == sorted(recorded) and len(recorded) < n
+        said = re.search(r'ended by SIGINT after (\d+) rows.*; the same command '
+                         r'goes on where it was, from .*/j.db', t.seen)
+        assert said and int(said.group(1)) == len(recorded), t.seen
+        lines = re.findall(r'^(\d+)\r$', t.seen.replace('^C', ''), re.M)
+        assert lines == squares(len(lines)), t.seen
+        assert ('not printed' in t.seen) == (len(lines) < len(recorded)), t.seen
+        wait_for_none(5)
+        assert good(*noted(d, us=200000), rows) == squares(n)
+        assert runs_in(d) == {i: 1 for i in range(n)}
+
+
+@test
+def a_signal_without_a_journal_says_how_to_go_on():
+    with folder() as d:
+        args = noted(d, us=300000)
+        del args[args.index('--journal'):args.index('--journal') + 2]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = start(*args)
+            process.stdin.write(column(range(100)))
+            process.stdin.flush()
+            assert os.read(process.stdout.fileno(), 2) == b'0\n'
+            process.send_signal(number)
+            process.send_signal(number) # at the same time: as one
+            out, err = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 128 + number, err
+            assert err.count('\n') == 1 and (
+                f'ended by {number.name} after' in err and
+                'with --journal FILE the same command can go on' in err), err
+            assert out == column(squares(100)[1:out.count('\n') + 1]), out
+            wait_for_none(5)
+
+
+def wait_until_run(t, d, count):
+    t.until(lambda: len(runs_in(d)) >= count)
+
+
+@test
+def rows_that_do_not_end_are_given_up():
+    with folder() as d:
+        rows = write(f'{d}/rows', column(range(4)))
+        t = Terminal(cadre, *noted(d, '--grace', '1', us=600000000), rows)
+        wait_until_run(t, d, 2)
+        t.interrupt()
+        assert t.end() == 130, (t.status, t.seen)
+        assert 'rows that still ran after 1 s were given up' in t.seen, t.seen
+        wait_for_none(5)
+
+
+@test
+def ctrl_c_twice_ends_at_once():
+    with folder() as d:
+        rows = write(f'{d}/rows', column(range(4)))
+        t = Terminal(cadre, *noted(d, '--grace', '1000', us=600000000), rows)
+        wait_until_run(t, d, 2)
+        t.interrupt()
+        t.until_seen('a second signal')
+        time.sleep(0.3) # two within a moment count as one
+        t.interrupt()
+        assert t.end() == 130, (t.status, t.seen)
+        wait_for_none(5)
+
+
+@test
+def a_terminal_that_is_closed_takes_all_along():
+    with folder() as d:
+        rows = write(f'{d}/rows', column(range(4)))
+        t = Terminal(cadre, *noted(d, '--grace', '1000', us=600000000), rows)
+        wait_until_run(t, d, 2)
+        assert t.hang_up() == 129, t.status
+        wait_for_none(5)
+
+
+@test
+def what_is_ignored_at_the_start_stays_ignored():
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN) # as nohup does
+
+    for args in (['run', 'sh', '-c', 'read x; echo $x'],
+                 ['map', '-n', '1', 'libm.so.6', 'double fabs(double x)']):
+        process = start(*args, preexec_fn=ignore)
+        time.sleep(1)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        out, err = process.communicate('1\n', timeout=PATIENCE)
+        assert (process.returncode, out, err) == (0, '1\n', ''), (args, err)
+
+
+MPIRUN = ['env', 'OMPI_ALLOW_RUN_AS_ROOT=1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1',
+          'EVENT_NOEPOLL=1', 'OMPI_MCA_rmaps_base_oversubscribe=1', 'mpirun']
+
+
+@test
+def ctrl_c_ends_a_program_and_its_workers():
+    for starter, status in (([], -signal.SIGINT),
+                            ([cadre, 'run'], 130),
+                            ([cadre, 'run', '-n', '3'], 130),
+                            ([*MPIRUN, '-n', '1'], None),
+                            ([*MPIRUN, '-n', '3'], None)):
+        t = Terminal(*starter, program, 'busy')
+        t.until_seen('ready')
+        t.interrupt()
+        t.end()
+        assert status in (None, t.status), (starter, t.status, t.seen)
+        wait_for_none(5)
+
+
+@test
+def a_closed_terminal_ends_a_program_and_its_workers():
+    for starter in [], [cadre, 'run'], [cadre, 'run', '-n', '3']:
+        t = Terminal(*starter, program, 'busy')
+        t.until_seen('ready')
+        assert t.hang_up() in (-signal.SIGHUP, 129), (starter, t.status)
+        wait_for_none(5)
+
+
+# Counts the signals that it gets, and takes a second to end after the first.
+COUNTER = '''
+import signal, time
+got = []
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    signal.signal(number, lambda number, frame: got.append(number))
+print('ready', flush=True)
+while not got:
+    time.sleep(0.01)
+until = time.monotonic() + %d
+while time.monotonic() < until:
+    time.sleep(0.05)
+print('got', *map(int, got), flush=True)
+raise SystemExit(9)
+'''
+
+
+@test
+def run_passes_ctrl_c_on_once_and_waits():
+    t = Terminal(cadre, 'run', '-n', '2', sys.executable, '-c', COUNTER % 1)
+    t.until(lambda: t.seen.count('ready') == 2)
+    t.interrupt()
+    assert t.end() == 9, (t.status, t.seen)
+    assert 'got 2\r\n' in t.seen, t.seen
+    wait_for_none(5)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start('run', sys.executable, '-c', COUNTER % 1)
+        assert process.stdout.readline() == 'ready\n'
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out) == (9, f'got {int(number)}\n'), out
+
+
+@test
+def run_ends_all_at_the_second_ctrl_c():
+    t = Terminal(cadre, 'run', '-n', '2', sys.executable, '-c', COUNTER % 1000)
+    t.until(lambda: t.seen.count('ready') == 2)
+    t.interrupt()
+    time.sleep(0.5)
+    t.interrupt()
+    assert t.end() == 130, (t.status, t.seen)
+    wait_for_none(5)
+
+
 # --- cadre run --------------------------------------------------------------
 
 @test
@@ -985,14 +1215,14 @@ def place_says_what_does_not_fit_and_what_is_wrong():
 # --- the end ----------------------------------------------------------------
 
 def main(args):
-    global cadre, library
+    global cadre, library, program
     chosen = tests
     if args[0] == '--long':
         args = args[1:]
         chosen = [ten_million_rows_need_no_more_memory]
-    cadre, library = map(os.path.abspath, args[:2])
-    if args[2:]:
-        chosen = [t for t in tests if t.__name__ in args[2:]]
+    cadre, library, program = map(os.path.abspath, args[:3])
+    if args[3:]:
+        chosen = [t for t in tests if t.__name__ in args[3:]]
     failed = 0
     for function in chosen:
         began = time.monotonic()
