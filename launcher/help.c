@@ -7,7 +7,9 @@
 
 #include "say.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 const char cadre_help[] =
     "cadre - call C functions on many processes, through MPI\n"
@@ -276,7 +278,8 @@ const char cadre_help_run[] =
 
 int cadre_help_print(const char *text)
 {
-    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-        return CADRE_EXIT_RUNTIME;
-    return CADRE_EXIT_OK;
+    if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
+        return CADRE_EXIT_OK;
+    cadre_complain("standard output: %s", strerror(errno));
+    return CADRE_EXIT_RUNTIME;
 }

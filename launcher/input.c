@@ -323,7 +323,7 @@ static bool open_next(struct cadre_input *in, struct cadre_why *why)
         in->fd = open(path, O_RDONLY | O_CLOEXEC);
     }
     if (in->fd < 0)
-        return cadre_why_set(why, "%s cannot be opened: %s", path,
+        return cadre_why_set(why, "%s cannot be read: %s", in->name,
                              strerror(errno));
     in->format = in->options.format;
     in->wants_header = in->options.has_header;

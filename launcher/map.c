@@ -23,6 +23,7 @@
 
 #include "map_job.h"
 #include "paths.h"
+#include "probe.h"
 #include "values.h"
 
 #include <cadre/init.h>
@@ -40,6 +41,7 @@
 
 enum {
     GRACE_S = 10, /* that rows have to end after a signal */
+    LOAD_S = 60,  /* for the library to be loaded */
     HANGUP_S = 2, /* likewise, when the terminal has gone */
     SAME_MS = 100 /* one signal, though it came twice: timeout(1) sends it to
                      the process and to its group */
@@ -198,14 +200,33 @@ static bool declare_struct(const char *declaration)
     return false;
 }
 
+/* In a process of its own: what comes of it does not matter, if it comes. */
+static void try_function(void *arg)
+{
+    const struct map *m = arg;
+    struct cadre_function *function;
+
+    if (cadre_function_open(m->options.library, m->options.prototype,
+                            &function) != CADRE_OK)
+        return;
+}
+
 static bool open_function(struct map *m)
 {
     const char *library = m->options.library;
+    double limit_s =
+        m->options.spawn_timeout_s > 0 ? m->options.spawn_timeout_s : LOAD_S;
+    struct cadre_why why;
     cadre_err err;
 
     for (size_t i = 0; i < m->options.nstructs; i++)
         if (!declare_struct(m->options.structs[i]))
             return false;
+    if (!cadre_probe(try_function, m, limit_s, &why)) {
+        cadre_complain("loading %s %s: it cannot be used as it is", library,
+                       why.text);
+        return false;
+    }
     err = cadre_function_open(library, m->options.prototype, &m->function);
     if (err == CADRE_OK)
         return true;
@@ -335,7 +356,10 @@ static int print_plan(const struct map *m)
     if (o->journal != NULL)
         printf("journal      %s%s\n", o->journal,
                o->retries_failed ? ", failed rows run again" : "");
-    return fflush(stdout) == 0 ? CADRE_EXIT_OK : CADRE_EXIT_RUNTIME;
+    if (fflush(stdout) == 0)
+        return CADRE_EXIT_OK;
+    cadre_complain("standard output: %s", strerror(errno));
+    return CADRE_EXIT_RUNTIME;
 }
 
 /* --- the run -------------------------------------------------------------- */
@@ -483,6 +507,8 @@ static int run(struct map *m)
     struct cadre_pool *pool;
     int status = CADRE_EXIT_RUNTIME;
 
+    if (!cadre_path_has_folder())
+        return CADRE_EXIT_RUNTIME;
     if (cadre_init(NULL, NULL) != CADRE_OK) {
         cadre_complain("%s", cadre_error_text());
         return CADRE_EXIT_RUNTIME;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    WORKERS_MAX = 1000000,
+    WORKERS_MAX = 4096, /* of a pool */
     RETRIES_MAX = 1000,
     GRACE_MAX_S = 86400,
     GO_ON = -1,
@@ -271,6 +271,8 @@ int cadre_map_options_init(struct cadre_map_options *options, int argc,
             argc == optind ? "which function? Give LIBRARY and 'PROTOTYPE'"
                            : "the function's prototype is missing: cadre map "
                              "LIBRARY 'double f(double x)'");
+    if (argv[optind][0] == '\0')
+        return cadre_complain_usage("the library's name is empty");
     options->library = argv[optind];
     options->prototype = argv[optind + 1];
     options->input.files = argv + optind + 2;

@@ -1,6 +1,8 @@
 /* paths.c - finds programs; see paths.h. */
 #include "paths.h"
 
+#include "say.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +19,17 @@ bool cadre_path_self(char *path, size_t room)
         return false;
     path[len] = '\0';
     return true;
+}
+
+bool cadre_path_has_folder(void)
+{
+    char path[PATH_MAX];
+
+    if (getcwd(path, sizeof path) != NULL)
+        return true;
+    cadre_complain("the current folder cannot be found: %s: cd to another one",
+                   strerror(errno));
+    return false;
 }
 
 /* A regular file that may be executed? Otherwise errno says why not. */

@@ -14,6 +14,10 @@ void cadre_path_beside(const char *name, char *path, size_t room);
  * that cannot be executed. */
 bool cadre_path_find(const char *name, char *path, size_t room);
 
+/* Is this process in a folder? One that was removed would take MPI's start
+ * along. Complains if not. */
+bool cadre_path_has_folder(void);
+
 /* The path of this very program. */
 bool cadre_path_self(char *path, size_t room);
 

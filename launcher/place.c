@@ -202,8 +202,10 @@ static int show(const struct options *o, const struct cadre_machine *machine,
         cadre_out_of_memory();
     if (o->svg == NULL || strcmp(o->svg, "-") != 0) {
         cadre_place_view_text(&view, stdout);
-        if (fflush(stdout) == EOF)
+        if (fflush(stdout) == EOF) {
+            cadre_complain("standard output: %s", strerror(errno));
             status = CADRE_EXIT_RUNTIME;
+        }
     }
     if (status == CADRE_EXIT_OK && o->svg != NULL)
         status = save_picture(&view, o->svg);

@@ -124,7 +124,7 @@ static int read_options(struct options *o, int argc, char **argv)
         if ((status = set_option(o, option, argv)) != GO_ON)
             return status;
     o->program = argv + optind;
-    if (optind == argc)
+    if (optind == argc || argv[optind][0] == '\0')
         return cadre_complain_usage("which program?");
     return GO_ON;
 }
@@ -402,7 +402,7 @@ int cadre_run_main(int argc, char **argv)
         return cadre_rank_main(options.report, options.program);
     if ((status = check_program(options.program[0])) != GO_ON)
         return status;
-    if (!find_mpirun(&r))
+    if (!cadre_path_has_folder() || !find_mpirun(&r))
         return CADRE_EXIT_RUNTIME;
     set_environment();
     if (!start(&r))

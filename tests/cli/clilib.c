@@ -8,6 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What a library does as it is loaded is said in the environment. */
+__attribute__((constructor)) static void load(void)
+{
+    const char *what = getenv("CLILIB_LOAD");
+
+    if (what != NULL && strcmp(what, "crash") == 0)
+        abort();
+    if (what != NULL && strcmp(what, "exit") == 0)
+        exit(0);
+    if (what != NULL && strcmp(what, "hang") == 0)
+        sleep(1000);
+}
+
 /* Fails for multiples of `by`. */
 long fussy(long i, long by);
 long fussy(long i, long by)

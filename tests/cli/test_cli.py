@@ -453,6 +453,78 @@ def bad_functions_are_status_2():
 
 
 @test
+def a_library_that_does_not_load_is_status_2():
+    for what, text in (('crash', 'crashes (Aborted)'),
+                       ('exit', 'calls exit(0)'),
+                       ('hang', 'has not ended within 1 s')):
+        bad(2, f'loading {library} {text}', 'map', '--spawn-timeout', '1',
+            library, 'int doze(int ms)', rows='1\n',
+            env={'CLILIB_LOAD': what})
+    bad(2, "library's name is empty", 'map', '', LGAMMA[1], rows='1\n')
+
+
+@test
+def a_folder_that_is_gone_is_one_line():
+    def leave():
+        os.mkdir('gone')
+        os.chdir('gone')
+        os.rmdir('../gone')
+
+    with folder() as d:
+        for args in (['run', 'true'], ['map', *LGAMMA]):
+            bad(3, 'the current folder cannot be found', *args, rows='1\n',
+                cwd=d, preexec_fn=leave)
+
+
+@test
+def no_ssh_is_needed():
+    with folder() as d:
+        for name in 'setsid', 'flock', 'rm', 'mpirun', 'true':
+            os.symlink(shutil.which(name), f'{d}/{name}')
+        status, out, err = run('map', '-n', '1', *LGAMMA, rows='1\n',
+                               env={'PATH': d})
+        assert (status, out, err) == (0, '0\n', '')
+        assert run('run', 'true', env={'PATH': d})[0] == 0
+        wait_for_none() # before the links go
+
+
+@test
+def what_cannot_be_printed_is_said():
+    for args in (['--help'], ['map', '--help'], ['map', '--dry-run', *LGAMMA],
+                 ['place']):
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([cadre, *args], text=True, input='1\n',
+                                  stdout=full, stderr=subprocess.PIPE,
+                                  timeout=PATIENCE)
+        assert done.returncode == 3, done
+        assert done.stderr.count('\n') == 1, done
+        assert 'standard output: No space left' in done.stderr, done
+
+
+@test
+def odd_input_neither_hangs_nor_passes():
+    with folder() as d:
+        bad(2, 'Is a directory', 'map', *LGAMMA, d)
+        for content, text in ((b'x' * 1000000 + b'\n', "xxx...' is not of"),
+                              (b'2\0\n', 'is not of type double'),
+                              (b'\xff\xfe\n', 'is not of type double')):
+            with open(f'{d}/in', 'wb') as f:
+                f.write(content)
+            process = subprocess.run([cadre, 'map', *LGAMMA, f'{d}/in'],
+                                     capture_output=True, timeout=PATIENCE)
+            assert process.returncode == 2, process
+            assert process.stderr.count(b'\n') == 1, process
+            assert text.encode() in process.stderr, process
+        blank = ' ' * 1000000
+        assert good('map', '-n', '1', *LGAMMA, write(f'{d}/in', f'{blank}1'
+                                                     )) == ['0']
+    bad(2, 'standard input cannot be read', 'map', *LGAMMA,
+        preexec_fn=lambda: os.close(0))
+    bad(2, 'which program?', 'run', '')
+    bad(2, 'from 1 to 4096', 'map', '-n', '5000', *LGAMMA, rows='1\n')
+
+
+@test
 def bad_input_is_status_2():
     bad(2, 'row 1', 'map', *LGAMMA, rows='one\n2\n')
     bad(2, '2 columns where 1 is wanted (x)', 'map', *LGAMMA, rows='1 2\n')
