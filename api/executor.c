@@ -13,8 +13,8 @@
     .worker_program = (o)->worker_program, .cwd = (o)->cwd,                    \
     .spawn_timeout_s = (o)->spawn_timeout_s,                                   \
     .task_timeout_s = (o)->task_timeout_s, .max_pending = (o)->max_pending,    \
-    .isolate = (o)->isolate, .memory_bytes = (o)->memory_bytes,                \
-    .cpu_s = (o)->cpu_s
+    .max_pending_bytes = (o)->max_pending_bytes, .isolate = (o)->isolate,      \
+    .memory_bytes = (o)->memory_bytes, .cpu_s = (o)->cpu_s
 
 cadre_err cadre_executor_create(const struct cadre_executor_options *options,
                                 struct cadre_executor **executor)

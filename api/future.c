@@ -49,6 +49,8 @@ static void drop_outcome(struct cadre_future *f)
 static void destroy(struct cadre_future *f)
 {
     drop_outcome(f);
+    if (!cadre_future_has_ended(f)) /* it was not even queued */
+        cadre_args_drop(f);
     if (f->more != NULL) {
         cadre_needs_drop(f);
         cadre_mishap_free(f->more->reason);
@@ -107,11 +109,9 @@ struct cadre_future *cadre_future_failed(cadre_err err,
     return f;
 }
 
-void cadre_future_unseen(const struct cadre_farm *farm,
+void cadre_future_unseen(struct cadre_object *object,
                          const struct cadre_future *future)
 {
-    struct cadre_object *object = cadre_farm_options_of(farm)->owner;
-
     if (future != &no_memory)
         cadre_unseen_add(&object->unseen, future->mishap,
                          (cadre_err)future->err);
@@ -134,6 +134,14 @@ static struct cadre_future *future_of(struct cadre_job *job)
     return (struct cadre_future *)job;
 }
 
+/* Nobody will run the task again. */
+static void drop_arguments(struct cadre_future *f)
+{
+    cadre_args_drop(f);
+    if (f->more != NULL)
+        cadre_needs_drop(f);
+}
+
 /* The last of the large arguments has left. */
 static void on_released(struct cadre_keeper *keeper)
 {
@@ -141,7 +149,7 @@ static void on_released(struct cadre_keeper *keeper)
         (void *)((char *)keeper - offsetof(struct cadre_future_more, keeper));
 
     if (cadre_future_has_ended(more->future))
-        cadre_needs_drop(more->future);
+        drop_arguments(more->future);
     cadre_future_unref(more->future);
 }
 
@@ -266,14 +274,18 @@ static void on_done(struct cadre_job *job)
 {
     struct cadre_future *f = future_of(job);
     enum cadre_future_state state = CADRE_FUTURE_DONE;
+    struct cadre_object *object =
+        f->farm != NULL ? cadre_farm_options_of(f->farm)->owner : NULL;
 
     if (f->err != CADRE_OK)
         state = f->err == CADRE_ECANCELLED ? CADRE_FUTURE_CANCELLED
                                            : CADRE_FUTURE_FAILED;
-    if (f->more != NULL && f->more->keeper.count == 0)
-        cadre_needs_drop(f);
-    if (state == CADRE_FUTURE_FAILED && f->farm != NULL)
-        cadre_future_unseen(f->farm, f);
+    if (object != NULL)
+        object->bytes -= cadre_future_weight(f);
+    if (f->more == NULL || f->more->keeper.count == 0)
+        drop_arguments(f);
+    if (state == CADRE_FUTURE_FAILED && object != NULL)
+        cadre_future_unseen(object, f);
     f->state = (uint8_t)state;
     if (f->more != NULL)
         cadre_watchers_tell(f);

@@ -6,7 +6,9 @@
  * a second struct, made when it is needed.
  *
  * The arguments lie in slots, one for each parameter in order: a scalar's
- * value, or a pointer to the string or the array.
+ * value, or a pointer to the string or the array. They are there until the task
+ * has ended, and longer only where they are few bytes; the outcome is there
+ * until the future is freed.
  *
  * References: the user has one until cadre_future_free(), the farm one until
  * the task has ended, each task that takes its value one until it has ended
@@ -129,8 +131,8 @@ cadre_err cadre_future_need_more(struct cadre_future *future);
 struct cadre_future *cadre_future_failed(cadre_err err,
                                          const struct cadre_error *error);
 
-/* A task that `farm`'s object was given has failed. */
-void cadre_future_unseen(const struct cadre_farm *farm,
+/* A task that `object` was given has failed. */
+void cadre_future_unseen(struct cadre_object *object,
                          const struct cadre_future *future);
 const char *cadre_future_text(const struct cadre_future *future);
 
@@ -162,6 +164,13 @@ cadre_err cadre_future_take(const struct cadre_future *future,
 cadre_err cadre_future_table(const struct cadre_future *future,
                              struct cadre_table **table,
                              struct cadre_error *error);
+
+/* Bytes of the task's own arguments. */
+uint64_t cadre_future_weight(const struct cadre_future *future);
+
+/* The task's own arguments are needed no more, those of many bytes are given
+ * back. The slots stay good for measuring. Does nothing the second time. */
+void cadre_args_drop(struct cadre_future *future);
 
 /* Something that the task of `need->owner` needs has ended, well or not. Under
  * the lock. */

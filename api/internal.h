@@ -19,6 +19,9 @@ struct cadre_object {
     const char *kind;          /* what it is called in messages */
     bool oversubscribe;
     struct cadre_unseen unseen; /* what destroy is to tell */
+    uint64_t bytes;     /* arguments of its single tasks that have not ended;
+                           guarded by the engine's lock */
+    uint64_t max_bytes; /* who submits waits while they are so many */
 };
 
 /* What the options of all kinds come down to; zero means the default. */
@@ -43,6 +46,7 @@ struct cadre_staffing {
     double spawn_timeout_s;
     double task_timeout_s;
     uint64_t max_pending;
+    uint64_t max_pending_bytes;
     bool isolate;
     uint64_t memory_bytes;
     double cpu_s;

@@ -5,14 +5,29 @@
 #include "runtime/log.h"
 #include "runtime/place.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cadre_object *open_objects, *destroyed_objects;
 
 enum { RANKS_MAX = CADRE_BELLS_MAX / 2, MAX_PENDING = 1000000 };
+
+/* What a submitter may be ahead of the workers, in bytes. They are never idle
+ * because of it, so that more would not make anything quicker; and it leaves
+ * small machines three quarters of their memory. */
+static uint64_t default_max_bytes(void)
+{
+    const uint64_t most = UINT64_C(1) << 30;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    if (pages <= 0 || size <= 0 || (uint64_t)pages / 4 >= most / (uint64_t)size)
+        return most;
+    return (uint64_t)pages / 4 * (uint64_t)size;
+}
 
 /* --- options -------------------------------------------------------------- */
 
@@ -232,6 +247,8 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         return err;
     options.program = program;
     object->oversubscribe = s.oversubscribe;
+    object->max_bytes =
+        s.max_pending_bytes > 0 ? s.max_pending_bytes : default_max_bytes();
     if ((err = plan_places(&s, engine, &options, error)) == CADRE_OK)
         err = cadre_farm_create(engine, &options, &object->farm, error);
     free(program);
@@ -297,6 +314,7 @@ static cadre_err end(struct cadre_object *object, struct cadre_error *error)
         return CADRE_OK;
     cadre_futures_leave(object->farm);
     cadre_farm_destroy(object->farm);
+    assert(object->bytes == 0);
     object->farm = NULL;
     put_on(&destroyed_objects, object);
     if ((err = cadre_unseen_close(&object->unseen, error)) != CADRE_OK)
@@ -385,6 +403,22 @@ uint64_t cadre_object_pending(struct cadre_object *object)
     cadre_engine_run_later(e);
     cadre_engine_unlock(e);
     return n;
+}
+
+uint64_t cadre_object_pending_bytes(struct cadre_object *object)
+{
+    struct cadre_engine *e;
+    uint64_t bytes;
+
+    if (object == NULL || object->farm == NULL)
+        return 0;
+    e = cadre_farm_engine(object->farm);
+    cadre_engine_lock(e);
+    cadre_engine_poll(e);
+    bytes = object->bytes;
+    cadre_engine_run_later(e);
+    cadre_engine_unlock(e);
+    return bytes;
 }
 
 int cadre_object_teams(struct cadre_object *object)

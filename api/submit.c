@@ -1,5 +1,10 @@
 /* submit.c - a call becomes a task: its arguments, and the tasks it needs.
  *
+ * Strings and arrays are copied to behind the slots; many bytes of them to a
+ * block of their own, which goes when the task has ended, so that who keeps a
+ * million futures does not keep their arguments too. What the arguments of an
+ * object's unfinished tasks weigh is counted, and bounded.
+ *
  * Where arguments are futures the task is held by the scheduler until all of
  * them have ended; each that ends releases it once. With the last one their
  * values are put into the slots: numbers are converted, strings and arrays stay
@@ -13,6 +18,9 @@
 #include <string.h>
 
 static const size_t ALIGN = 16;
+
+/* From so many bytes on strings and arrays stand in a block of their own. */
+enum { APART_MIN = 256 };
 
 static size_t padded(size_t bytes)
 {
@@ -65,31 +73,107 @@ static cadre_err extra_bytes(const struct cadre_proto *proto, int i,
     return err;
 }
 
-/* Room for the future with its arguments: `*slots` bytes of slots first. */
+static size_t all_slots(const struct cadre_proto *proto)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < proto->nparams; i++)
+        bytes += slot_size(&proto->params[i]);
+    return bytes;
+}
+
+/* Bytes of all strings and arrays. */
 static cadre_err measure(const struct cadre_proto *proto,
                          const struct cadre_value *const *by_param,
-                         size_t *slots, size_t *total,
-                         struct cadre_error *error)
+                         size_t *extra, struct cadre_error *error)
 {
-    size_t extra = 0, bytes;
     cadre_err err = CADRE_OK;
+    size_t bytes;
 
-    *slots = 0;
+    *extra = 0;
     for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
-        *slots += slot_size(&proto->params[i]);
         err = extra_bytes(proto, i, by_param, &bytes, error);
-        extra += bytes > 0 ? padded(bytes) : 0;
+        *extra += bytes > 0 ? padded(bytes) : 0;
     }
-    *total = extra > 0 ? padded(*slots) + extra : *slots;
     return err;
+}
+
+/* Where strings and arrays begin that are not in a block of their own. How many
+ * bytes they have is written before them, here and there. */
+static size_t extra_offset(const struct cadre_proto *proto)
+{
+    return padded(all_slots(proto) + sizeof(size_t));
+}
+
+/* Room behind the future for the slots and what is to stand there, too. */
+static size_t room_behind(const struct cadre_proto *proto, size_t extra)
+{
+    return extra > 0 && extra < APART_MIN ? extra_offset(proto) + extra
+                                          : all_slots(proto);
+}
+
+/* Room for `bytes` of strings and arrays. NULL: out of memory. */
+static unsigned char *place_extra(struct cadre_future *f, size_t bytes)
+{
+    unsigned char *block, *extra;
+
+    if (bytes < APART_MIN) {
+        extra = f->args + extra_offset(f->job.function->proto);
+    } else {
+        if (bytes > SIZE_MAX - ALIGN || (block = malloc(ALIGN + bytes)) == NULL)
+            return NULL;
+        extra = block + ALIGN;
+    }
+    memcpy(extra - sizeof bytes, &bytes, sizeof bytes);
+    return extra;
+}
+
+/* Is parameter `param` another task's value? */
+static bool is_needed(const struct cadre_future *f, int param)
+{
+    for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
+        if (f->more->needs[i].param == param)
+            return true;
+    }
+    return false;
+}
+
+/* Where the task's own strings and arrays begin: the first of them. NULL: it
+ * has none. */
+static unsigned char *find_extra(const struct cadre_future *f)
+{
+    const struct cadre_proto *proto = f->job.function->proto;
+    const unsigned char *slot = f->args;
+    unsigned char *extra;
+
+    for (int i = 0; i < proto->nparams;
+         slot += slot_size(&proto->params[i++])) {
+        if (proto->params[i].kind == CADRE_PARAM_SCALAR ||
+            slot_size(&proto->params[i]) == 0 || is_needed(f, i))
+            continue;
+        memcpy(&extra, slot, sizeof extra);
+        if (extra != NULL && extra != (const unsigned char *)f) /* blank() */
+            return extra;
+    }
+    return NULL;
+}
+
+uint64_t cadre_future_weight(const struct cadre_future *future)
+{
+    const unsigned char *extra = find_extra(future);
+    size_t bytes = 0;
+
+    if (extra != NULL)
+        memcpy(&bytes, extra - sizeof bytes, sizeof bytes);
+    return all_slots(future->job.function->proto) + bytes;
 }
 
 static cadre_err put_args(struct cadre_future *f,
                           const struct cadre_value *const *by_param,
-                          size_t slots, struct cadre_error *error)
+                          unsigned char *extra, struct cadre_error *error)
 {
     const struct cadre_proto *proto = f->job.function->proto;
-    unsigned char *slot = f->args, *extra = f->args + padded(slots);
+    unsigned char *slot = f->args;
     cadre_err err = CADRE_OK;
 
     for (int i = 0; i < proto->nparams && err == CADRE_OK; i++) {
@@ -114,6 +198,34 @@ static cadre_err put_args(struct cadre_future *f,
         }
         slot += slot_size(p);
     }
+    return err;
+}
+
+/* A task with its arguments, those that are values. */
+static cadre_err new_task(struct cadre_function *fn, size_t extra_bytes,
+                          const struct cadre_value *const *by_param,
+                          struct cadre_future **future,
+                          struct cadre_error *error)
+{
+    unsigned char *extra = NULL;
+    struct cadre_future *f;
+    cadre_err err;
+
+    if ((f = malloc(sizeof *f + room_behind(fn->proto, extra_bytes))) == NULL)
+        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    *f = (struct cadre_future){
+        .job = {.ops = &cadre_future_ops, .function = fn}, .refs = 1};
+    if (extra_bytes > 0 && (extra = place_extra(f, extra_bytes)) == NULL)
+        err = cadre_error_set(error, CADRE_ENOMEM, "out of memory");
+    else
+        err = put_args(f, by_param, extra, error);
+    if (err == CADRE_OK) {
+        *future = f;
+        return CADRE_OK;
+    }
+    if (extra != NULL && extra_bytes >= APART_MIN)
+        free(extra - ALIGN);
+    free(f);
     return err;
 }
 
@@ -290,6 +402,25 @@ void cadre_needs_drop(struct cadre_future *future)
         cadre_future_unref(need->on);
         need->on = NULL;
     }
+}
+
+void cadre_args_drop(struct cadre_future *future)
+{
+    const struct cadre_proto *proto = future->job.function->proto;
+    unsigned char *extra = find_extra(future);
+
+    if (extra == NULL || extra == future->args + extra_offset(proto))
+        return;
+    for (int i = 0; i < proto->nparams; i++) {
+        void *at;
+
+        if (slot_size(&proto->params[i]) == 0 || is_needed(future, i))
+            continue;
+        memcpy(&at, slot_of(future, i), sizeof at);
+        if (proto->params[i].kind != CADRE_PARAM_SCALAR && at != NULL)
+            blank(future, i);
+    }
+    free(extra - ALIGN);
 }
 
 /* Where `need`'s value is; `*bytes` of it. */
@@ -535,26 +666,21 @@ static cadre_err create(struct cadre_farm *farm, struct cadre_invocation call,
                         struct cadre_future **future, struct cadre_error *error)
 {
     const struct cadre_value *by_param[CADRE_PARAMS_MAX];
-    struct cadre_future *f;
-    size_t slots, total;
+    struct cadre_future *f = NULL;
+    size_t extra;
     cadre_err err;
 
     if ((err = check_call(farm, call.function, o, has_store, error)) !=
             CADRE_OK ||
         (err = cadre_values_bind(call.function, call.values, has_store,
                                  by_param, error)) != CADRE_OK ||
-        (err = measure(call.function->proto, by_param, &slots, &total,
-                       error)) != CADRE_OK)
+        (err = measure(call.function->proto, by_param, &extra, error)) !=
+            CADRE_OK ||
+        (err = new_task(call.function, extra, by_param, &f, error)) != CADRE_OK)
         return err;
-    if ((f = malloc(sizeof *f + total)) == NULL)
-        return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
-    *f = (struct cadre_future){
-        .job = {.ops = &cadre_future_ops, .function = call.function},
-        .farm = farm,
-        .has_store = has_store,
-        .refs = 1};
+    f->farm = farm;
+    f->has_store = has_store;
     if ((err = put_absent(f, by_param, error)) != CADRE_OK ||
-        (err = put_args(f, by_param, slots, error)) != CADRE_OK ||
         (err = put_ranks(f, ranks_of(farm), error)) != CADRE_OK ||
         (err = put_end(f, o, error)) != CADRE_OK ||
         (err = put_needs(f, by_param, error)) != CADRE_OK) {
@@ -687,6 +813,11 @@ static struct cadre_submission submission_of(const struct cadre_task_options *o)
         .deadline_ns = cadre_ns_of(o->deadline_s)};
 }
 
+static struct cadre_object *object_of(const struct cadre_farm *farm)
+{
+    return cadre_farm_options_of(farm)->owner;
+}
+
 /* Queue the task; the farm has a reference then. Under the lock. */
 static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
                          struct cadre_error *error)
@@ -702,37 +833,62 @@ static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
     if (err != CADRE_OK)
         return err;
     cadre_future_ref(f);
-    if ((err = cadre_farm_submit(f->farm, &f->job, &how, error)) != CADRE_OK)
+    object_of(f->farm)->bytes += cadre_future_weight(f);
+    if ((err = cadre_farm_submit(f->farm, &f->job, &how, error)) != CADRE_OK) {
+        object_of(f->farm)->bytes -= cadre_future_weight(f);
         cadre_future_unref(f);
-    else if (how.holds > 0 && !cadre_future_has_ended(f))
+    } else if (how.holds > 0 && !cadre_future_has_ended(f)) {
         await_needs(f);
+    }
     return err;
 }
 
 /* A future that has failed because the call was wrong. */
-static struct cadre_future *failed(const struct cadre_farm *farm, cadre_err err,
+static struct cadre_future *failed(struct cadre_object *object, cadre_err err,
                                    const struct cadre_error *error)
 {
     struct cadre_future *f = cadre_future_failed(err, error);
 
-    cadre_future_unseen(farm, f);
+    cadre_future_unseen(object, f);
     return f;
 }
 
+/* Where nothing waits to be sent a worker may be without work: then one more is
+ * taken, whatever it weighs. And where it would be refused, at once. */
 static bool has_room(void *arg)
 {
     const struct cadre_farm *farm = arg;
     uint64_t most = cadre_farm_options_of(farm)->max_waiting;
+    uint64_t waiting = cadre_farm_waiting(farm);
+    const struct cadre_object *object = object_of(farm);
 
-    return most == 0 || cadre_farm_waiting(farm) < most;
+    if (waiting == 0 || !cadre_farm_is_open(farm))
+        return true;
+    return (most == 0 || waiting < most) && object->bytes < object->max_bytes;
 }
 
 /* Who is faster than the workers waits, so that memory stays bounded. Under the
- * lock, which is let go meanwhile. */
-static void await_room(struct cadre_future *f)
+ * lock, which is let go meanwhile: who destroys the object waits for this. */
+static void await_room(struct cadre_farm *farm)
 {
-    if (!has_room(f->farm) && !cadre_is_in_callback())
-        cadre_engine_wait(cadre_engine_now(), has_room, f->farm, UINT64_MAX);
+    if (!has_room(farm) && !cadre_is_in_callback())
+        cadre_engine_wait(cadre_engine_now(), has_room, farm, UINT64_MAX);
+}
+
+/* Take the lock and wait for room. The farm stays until leave(), where whoever
+ * destroys it has to wait. */
+static void enter(struct cadre_farm *farm)
+{
+    cadre_engine_lock(cadre_engine_now());
+    cadre_farm_hold(farm);
+    await_room(farm);
+}
+
+static void leave(struct cadre_farm *farm)
+{
+    cadre_farm_unhold(farm);
+    cadre_engine_run_later(cadre_engine_now());
+    cadre_engine_unlock(cadre_engine_now());
 }
 
 struct cadre_future *
@@ -741,6 +897,7 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
 {
     static const struct cadre_task_options defaults;
     const struct cadre_task_options *o = options != NULL ? options : &defaults;
+    struct cadre_object *object = object_of(farm); /* outlives it */
     struct cadre_error error = {""};
     struct cadre_future *f = NULL;
     cadre_err err;
@@ -748,16 +905,14 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     if ((err = cadre_task_options_check(o, &error)) != CADRE_OK ||
         (err = create(farm, call, o, cadre_farm_has_store(farm), &f, &error)) !=
             CADRE_OK)
-        return failed(farm, err, &error);
-    cadre_engine_lock(cadre_engine_now());
-    await_room(f);
+        return failed(object, err, &error);
+    enter(farm);
     err = enqueue(f, submission_of(o), &error);
-    cadre_engine_run_later(cadre_engine_now());
-    cadre_engine_unlock(cadre_engine_now());
+    leave(farm);
     if (err == CADRE_OK)
         return f;
     cadre_future_unref(f);
-    return failed(farm, err, &error);
+    return failed(object, err, &error);
 }
 
 /* What puts a value may be done twice, what reads one too. */
@@ -797,11 +952,9 @@ cadre_err cadre_farm_run_errand(struct cadre_farm *farm,
 
     if ((err = create(farm, call, &defaults, true, &f, error)) != CADRE_OK)
         return err;
-    cadre_engine_lock(cadre_engine_now());
-    await_room(f);
+    enter(farm);
     err = enqueue_errand(f, errand, error);
-    cadre_engine_run_later(cadre_engine_now());
-    cadre_engine_unlock(cadre_engine_now());
+    leave(farm);
     if (err == CADRE_OK)
         *future = f;
     else

@@ -796,6 +796,11 @@ cadre_err cadre_farm_check_open(const struct cadre_farm *farm,
     return CADRE_OK;
 }
 
+bool cadre_farm_is_open(const struct cadre_farm *farm)
+{
+    return !farm->is_closed && farm->broken == CADRE_OK;
+}
+
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
                             const struct cadre_submission *how,
                             struct cadre_error *error)

@@ -216,6 +216,9 @@ cadre_err cadre_farm_check_place(const struct cadre_farm *farm,
                                  struct cadre_farm_place place,
                                  struct cadre_error *error);
 
+/* Does it take jobs? */
+bool cadre_farm_is_open(const struct cadre_farm *farm);
+
 /* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
  */
 uint64_t cadre_farm_waiting(const struct cadre_farm *farm);

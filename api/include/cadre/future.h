@@ -11,6 +11,11 @@
  * A task is pending, then running, then done, failed or cancelled. A future
  * outlives the pool it was submitted to, and cadre_finalize(). All functions
  * may be called from any thread, and from callbacks.
+ *
+ * Who holds what: arguments are the object's, in copies, until the task has
+ * ended, and max_pending_bytes bounds them (those of less than 256 bytes stay
+ * in the future); outputs are the future's, until it is freed, whether they are
+ * taken or not, and a program that keeps many futures keeps their outputs.
  */
 #ifndef CADRE_FUTURE_H
 #define CADRE_FUTURE_H
@@ -27,7 +32,8 @@ struct cadre_future; /* the handle to a task's outcome */
  * position or as CADRE_ARG("name", value); C's conversions between arithmetic
  * types are done unless the value would change. Arrays and strings are copied.
  * The future is given: cadre_future_free(). It is never NULL: what was wrong
- * with the call is its result. Does not wait.
+ * with the call is its result. Waits only where the object has too much to do:
+ * max_pending, max_pending_bytes.
  *
  * An argument may be a future, of any object: the task starts when that is
  * done, with its return value where the parameter is a number or a string, and

@@ -71,6 +71,12 @@ enum cadre_placement {
     uint64_t max_pending; /* cadre_submit() waits while so many single tasks   \
                              have not been sent, but not from a callback;      \
                              default: 1,000,000 */                             \
+    /* Likewise while the arguments of single tasks that have not ended are so \
+     * many bytes (cadre_pending_bytes()) and some of these tasks have not     \
+     * been sent: so no worker is idle because of it, and a task of any size   \
+     * goes through. Default: 1 GiB, or a quarter of the machine's memory if   \
+     * that is less. */                                                        \
+    uint64_t max_pending_bytes;                                                \
     /* Each task runs in a process of its own, forked from the worker:         \
      * whatever it does, also exit(), a crash or a leak, ends with it. Costs   \
      * some 0.2 ms for each. Not for teams of several ranks nor functions with \
@@ -110,6 +116,14 @@ CADRE_API cadre_err cadre_object_shutdown(struct cadre_object *object,
 #define cadre_pending(object)                                                  \
     (cadre_object_pending((struct cadre_object *)CADRE_OBJECT_(object)))
 CADRE_API uint64_t cadre_object_pending(struct cadre_object *object);
+
+/* Bytes of the arguments of single tasks that were submitted and have not
+ * ended: copies of the caller's, which the object holds until then. What a task
+ * gets from other tasks is not among them, nor what maps work on: that stays
+ * where it is. */
+#define cadre_pending_bytes(object)                                            \
+    (cadre_object_pending_bytes((struct cadre_object *)CADRE_OBJECT_(object)))
+CADRE_API uint64_t cadre_object_pending_bytes(struct cadre_object *object);
 
 /* Let the store of every worker have the number or string `x` as `name` (1 to
  * 255 bytes), before any task that is submitted from now on, in place of what
