@@ -19,6 +19,8 @@
 
 enum {
     RESIDENTS_ANSWER_S = 60, /* other ranks may be slow to reach cadre_init() */
+    OPEN_S = 10,             /* tasks of what was left open may take so long, */
+    NESTED_S = 2,            /* and those that a worker's tasks left open */
     FINALIZE_S = 20,         /* MPI_Finalize may take so long, ... */
     FAR_FINALIZE_S = 4,      /* ... in a worker that nobody watches meanwhile */
     GIVE_UP_S = 2            /* ... or only so long after a failed check */
@@ -32,6 +34,7 @@ static struct {
     bool has_begun;
     bool owns_mpi;
     bool keep_environment; /* its MPI settings are the program's choice */
+    bool is_ending;        /* nothing can be opened any more */
     bool has_finalized;
 } process;
 
@@ -47,7 +50,8 @@ void cadre_set_mpi_environment(void)
 
 bool cadre_is_controller(void)
 {
-    return process.engine != NULL && !process.is_worker;
+    return process.engine != NULL && !process.is_worker &&
+           !process.has_finalized;
 }
 
 static cadre_err become_controller(int thread_level, bool keep_environment,
@@ -89,10 +93,10 @@ cadre_err cadre_engine_current(struct cadre_engine **engine,
         become_nested(error) != CADRE_OK)
         return CADRE_ENOMEM;
     *engine = process.engine;
-    if (process.engine != NULL)
+    if (process.engine != NULL && !process.is_ending)
         return CADRE_OK;
     return cadre_error_set(error, CADRE_ESTATE, "%s",
-                           process.has_finalized
+                           process.is_ending || process.has_finalized
                                ? "cadre_finalize() has been called"
                                : "call cadre_init() first, in the controller");
 }
@@ -164,22 +168,49 @@ static bool dismiss_all(struct cadre_engine *e)
     return can_end;
 }
 
-int cadre_finalize(void)
+static uint64_t ns_from_now(double timeout_ms)
+{
+    if (!(timeout_ms >= 0 && timeout_ms < 1e12))
+        return UINT64_MAX; /* for ever */
+    return cadre_now_ns() + (uint64_t)(timeout_ms * 1e6);
+}
+
+/* End all objects and let the workers go. Returns whether MPI can be ended.
+ * Where a callback does not return the engine stays, since it is used. */
+static bool end_all(uint64_t deadline_ns)
 {
     struct cadre_engine *e = process.engine;
+    bool are_ended, can_end;
+
+    process.is_ending = true;
+    are_ended = cadre_objects_end_all(e, deadline_ns);
+    can_end = dismiss_all(e) && are_ended;
+    if (!are_ended)
+        return false;
+    process.engine = NULL;
+    cadre_engine_destroy(e);
+    process.is_ending = false;
+    return can_end;
+}
+
+int cadre_finalize_within(double timeout_ms)
+{
+    uint64_t deadline = ns_from_now(timeout_ms);
     bool can_end;
 
-    if (e == NULL)
+    if (process.engine == NULL || process.has_finalized)
         return 0;
     cadre_sockets_close_all();
-    cadre_objects_destroy_all();
-    can_end = dismiss_all(e);
-    process.engine = NULL;
+    can_end = end_all(deadline);
     process.has_finalized = true;
-    cadre_engine_destroy(e);
     if (process.owns_mpi && can_end)
         finalize_mpi(0, FINALIZE_S);
     return 0;
+}
+
+int cadre_finalize(void)
+{
+    return cadre_finalize_within(1e3 * OPEN_S);
 }
 
 /* Workers are told to leave; nothing is waited for that might not come. */
@@ -203,14 +234,8 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
 /* What this worker's tasks have left open. */
 static void end_nested(void)
 {
-    struct cadre_engine *e = process.engine;
-
-    if (e == NULL)
-        return;
-    cadre_objects_destroy_all();
-    dismiss_all(e);
-    process.engine = NULL;
-    cadre_engine_destroy(e);
+    if (process.engine != NULL)
+        end_all(ns_from_now(1e3 * NESTED_S));
 }
 
 /* A worker's whole life. */

@@ -94,8 +94,10 @@ cadre_err cadre_engine_current(struct cadre_engine **engine,
  * tasks that have not ended has it. */
 struct cadre_engine *cadre_engine_now(void);
 
-/* Every object is on a list, so that finalize can end what was left open. */
-void cadre_objects_destroy_all(void);
+/* Every object is on a list, so that finalize can end what was left open: its
+ * tasks have until `deadline_ns`, then they are cancelled and ended, and that
+ * is logged. False: a callback still runs, and the engine is needed on. */
+bool cadre_objects_end_all(struct cadre_engine *engine, uint64_t deadline_ns);
 
 /* --- socket.c ------------------------------------------------------------- */
 

@@ -338,18 +338,91 @@ void cadre_object_destroy(struct cadre_object *object)
         cadre_log(CADRE_LOG_WARN, "%s", error.text);
 }
 
-void cadre_objects_destroy_all(void)
+/* Its tasks have not ended in time. Under the engine's lock. */
+static void abort_tasks(struct cadre_object *object)
 {
-    for (;;) {
-        struct cadre_object *o;
+    uint64_t waiting = cadre_farm_pending(object->farm);
+    struct cadre_error error;
+    char running[512];
+
+    cadre_farm_describe(object->farm, running, sizeof running);
+    cadre_error_set(&error, CADRE_ECANCELLED,
+                    "cadre_finalize: %s left open: %llu that wait are "
+                    "cancelled%s%s (to wait for tasks, destroy or shut down "
+                    "their object before)",
+                    object->kind, (unsigned long long)waiting,
+                    running[0] != '\0' ? ", and what runs is ended: " : "",
+                    running);
+    cadre_farm_abort(object->farm, &error);
+}
+
+/* False: somebody holds it. */
+static bool end_aborted(struct cadre_object *object)
+{
+    const uint64_t told_ns = UINT64_C(1000000000); /* STOP_MS, and more */
+    struct cadre_error error = {""};
+
+    if (!cadre_farm_destroy_by(object->farm, cadre_now_ns() + told_ns)) {
+        cadre_log(CADRE_LOG_WARN,
+                  "cadre_finalize: %s left open: a callback still runs: "
+                  "leaving without it",
+                  object->kind);
+        return false;
+    }
+    assert(object->bytes == 0);
+    object->farm = NULL;
+    if (cadre_unseen_close(&object->unseen, &error) != CADRE_OK)
+        cadre_log(CADRE_LOG_WARN, "%s: %s", object->kind, error.text);
+    return true;
+}
+
+/* All tasks together have until `deadline_ns`. */
+static bool end_list(struct cadre_object *list, struct cadre_engine *e,
+                     uint64_t deadline_ns)
+{
+    bool are_ended = true;
+
+    for (struct cadre_object *o = list; o != NULL; o = o->next)
+        cadre_futures_leave(o->farm);
+    cadre_engine_lock(e);
+    for (struct cadre_object *o = list; o != NULL; o = o->next)
+        cadre_farm_close(o->farm, false);
+    for (struct cadre_object *o = list; o != NULL; o = o->next) {
+        if (!cadre_farm_drain_until(o->farm, deadline_ns))
+            e->is_leaving = true;
+    }
+    for (struct cadre_object *o = list; o != NULL; o = o->next) {
+        if (e->is_leaving && cadre_farm_is_busy(o->farm))
+            abort_tasks(o);
+    }
+    cadre_engine_run_later(e);
+    cadre_engine_unlock(e);
+    while (list != NULL) {
+        struct cadre_object *o = list;
+
+        list = o->next;
+        are_ended &= end_aborted(o);
+        put_on(&destroyed_objects, o);
+    }
+    return are_ended;
+}
+
+bool cadre_objects_end_all(struct cadre_engine *engine, uint64_t deadline_ns)
+{
+    bool are_ended = true;
+
+    while (are_ended) {
+        struct cadre_object *list;
 
         pthread_mutex_lock(&lock);
-        o = open_objects;
+        list = open_objects;
+        open_objects = NULL;
         pthread_mutex_unlock(&lock);
-        if (o == NULL)
-            return;
-        cadre_object_destroy(o);
+        if (list == NULL)
+            break;
+        are_ended = end_list(list, engine, deadline_ns);
     }
+    return are_ended;
 }
 
 cadre_err cadre_object_shutdown(struct cadre_object *object, unsigned flags)

@@ -71,6 +71,8 @@ struct cadre_spawn {
     bool use_thread; /* a thread makes the blocking call, so that the deadline
                         holds (needs MPI_THREAD_MULTIPLE) */
     bool keep_environment; /* the transports were the program's choice */
+    const _Atomic bool *is_called_off; /* as soon as it is true the deadline
+                                          counts as passed; NULL: never */
 };
 
 /* The outcome of one MPI_Comm_spawn. */

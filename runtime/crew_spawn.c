@@ -280,24 +280,33 @@ static void *call_spawn(void *arg)
     return NULL;
 }
 
-/* Wait for the calling thread; false: the deadline passed and the thread now
- * owns `s`. */
-static bool wait_for_spawn(struct spawning *s, double timeout_s)
+/* Wait for a signal, at most `ns` (less than a second). */
+static void wait_ns(struct spawning *s, uint64_t ns)
 {
     struct timespec until;
-    bool is_done;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)timeout_s;
-    until.tv_nsec += (long)((timeout_s - (double)(time_t)timeout_s) * 1e9);
+    until.tv_nsec += (long)ns;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    pthread_cond_timedwait(&s->changed, &s->lock, &until);
+}
+
+/* Wait for the calling thread; false: the deadline passed and the thread now
+ * owns `s`. */
+static bool wait_for_spawn(struct spawning *s, double timeout_s,
+                           const _Atomic bool *is_called_off)
+{
+    const uint64_t look_ns = 100000000; /* whether it is called off */
+    uint64_t until = cadre_now_ns() + (uint64_t)(timeout_s * 1e9), now;
+    bool is_done;
+
     pthread_mutex_lock(&s->lock);
-    while (!s->is_done &&
-           pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0) {
-    }
+    while (!s->is_done && (now = cadre_now_ns()) < until &&
+           (is_called_off == NULL || !*is_called_off))
+        wait_ns(s, until - now < look_ns ? until - now : look_ns);
     is_done = s->is_done;
     s->is_abandoned = !is_done;
     pthread_mutex_unlock(&s->lock);
@@ -333,7 +342,7 @@ static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn,
         return CADRE_OK;
     }
     pthread_detach(thread);
-    if (wait_for_spawn(s, spawn->timeout_s))
+    if (wait_for_spawn(s, spawn->timeout_s, spawn->is_called_off))
         return CADRE_OK;
     spawned->is_stuck = true;
     return CADRE_ETIMEOUT;

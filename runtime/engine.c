@@ -746,18 +746,26 @@ static bool has_lost(const struct cadre_crew *crew)
     return false;
 }
 
+/* Whom one waits for, and who does. */
+struct welcome {
+    const struct cadre_engine *engine;
+    const struct cadre_crew *crew;
+};
+
 static bool has_answered(void *arg)
 {
-    const struct cadre_crew *crew = arg;
+    const struct welcome *w = arg;
 
-    return has_lost(crew) || crew->refused != CADRE_OK ||
-           cadre_crew_is_complete(crew);
+    return has_lost(w->crew) || w->crew->refused != CADRE_OK ||
+           cadre_crew_is_complete(w->crew) || w->engine->is_leaving;
 }
 
 static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
                                uint64_t deadline_ns, struct cadre_error *error)
 {
-    if (!cadre_engine_wait(e, has_answered, crew, deadline_ns))
+    struct welcome welcome = {.engine = e, .crew = crew};
+
+    if (!cadre_engine_wait(e, has_answered, &welcome, deadline_ns))
         return cadre_error_set(
             error, CADRE_ETIMEOUT,
             "the workers started but did not answer in time: does the worker "
@@ -766,7 +774,10 @@ static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
         *error = crew->refusal;
         return crew->refused;
     }
-    if (!cadre_crew_is_complete(crew) || has_lost(crew))
+    if (!cadre_crew_is_complete(crew) && !has_lost(crew))
+        return cadre_error_set(error, CADRE_ETIMEOUT,
+                               "the program ends while workers start");
+    if (has_lost(crew))
         return cadre_error_set(error, CADRE_ESPAWN,
                                "a worker ended while it was greeted");
     return CADRE_OK;

@@ -652,6 +652,22 @@ void cadre_farm_break(struct cadre_farm *farm, cadre_err err,
     cancel_all(farm);
 }
 
+/* What the team was sent of `job` (NULL: of any) is to end. */
+static void stop_sent(struct team *t, const struct cadre_job *job,
+                      cadre_err err, const char *text)
+{
+    for (uint32_t k = 0; k < t->held; k++) {
+        struct sent *s = &t->ring[(t->head + k) & (t->ring_cap - 1)];
+
+        if ((job != NULL && s->job != job) || s->stop_err != CADRE_OK)
+            continue;
+        s->stop_err = err;
+        s->stop_text = text;
+        if (k == 0)
+            cadre_farm_team_stop(t, err, text);
+    }
+}
+
 /* --- the farm ------------------------------------------------------------- */
 
 static char *copy(const char *text, bool *is_short)
@@ -727,6 +743,57 @@ void cadre_farm_close(struct cadre_farm *farm, bool cancels)
     cadre_farm_flush(farm);
 }
 
+bool cadre_farm_drain_until(struct cadre_farm *farm, uint64_t deadline_ns)
+{
+    return cadre_engine_wait(farm->engine, is_idle, farm, deadline_ns);
+}
+
+void cadre_farm_describe(const struct cadre_farm *farm, char *text, size_t len)
+{
+    enum { SHOWN = 4 };
+    int n = 0;
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < farm->nteams && used < len && n <= SHOWN; i++) {
+        const struct team *t = farm->teams[i];
+        char name[128];
+
+        if (t == NULL || t->held == 0)
+            continue;
+        cadre_member_name(&t->members[0], name, sizeof name);
+        if (++n > SHOWN)
+            snprintf(text + used, len - used, ", ...");
+        else
+            used += (size_t)snprintf(
+                text + used, len - used, "%s%s on %s", n > 1 ? ", " : "",
+                t->ring[t->head].job->function->symbol, name);
+    }
+}
+
+void cadre_farm_abort(struct cadre_farm *farm, const struct cadre_error *why)
+{
+    farm->is_closed = farm->is_ending = true;
+    cadre_farm_break(farm, CADRE_ECANCELLED, why);
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        if (farm->teams[i] != NULL)
+            stop_sent(farm->teams[i], NULL, CADRE_ECANCELLED, farm->cause.text);
+    }
+    cadre_farm_flush(farm);
+}
+
+/* Teams that still have tasks. */
+static void lose_all(struct cadre_farm *farm)
+{
+    for (uint32_t i = 0; i < farm->nteams; i++) {
+        struct team *t = farm->teams[i];
+
+        if (t != NULL && t->held > 0)
+            cadre_engine_lose(farm->engine, t->members[0].crew,
+                              cadre_member_worker(&t->members[0]));
+    }
+}
+
 static bool is_drained(void *arg)
 {
     return ((const struct cadre_farm *)arg)->njobs == 0;
@@ -735,6 +802,15 @@ static bool is_drained(void *arg)
 void cadre_farm_drain(struct cadre_farm *farm)
 {
     cadre_engine_wait(farm->engine, is_drained, farm, UINT64_MAX);
+}
+
+/* Nobody has anything to do with it any more. Under the lock, as the ledger
+ * is. */
+static void let_go(struct cadre_farm *farm)
+{
+    cadre_farm_dismiss(farm);
+    take_off(farm);
+    free_farm(farm);
 }
 
 void cadre_farm_destroy(struct cadre_farm *farm)
@@ -749,10 +825,27 @@ void cadre_farm_destroy(struct cadre_farm *farm)
     cadre_farm_drain(farm);
     farm->is_ending = true;
     cadre_engine_wait(e, is_idle, farm, UINT64_MAX);
-    cadre_farm_dismiss(farm);
-    take_off(farm);
-    free_farm(farm); /* the ledger is under the lock, too */
+    let_go(farm);
     cadre_engine_unlock(e);
+}
+
+bool cadre_farm_destroy_by(struct cadre_farm *farm, uint64_t deadline_ns)
+{
+    const uint64_t second = UINT64_C(1000000000);
+    struct cadre_engine *e = farm->engine;
+    bool is_free;
+
+    cadre_engine_lock(e);
+    farm->is_closed = farm->is_ending = true;
+    is_free = cadre_farm_drain_until(farm, deadline_ns);
+    if (!is_free) {
+        lose_all(farm);
+        is_free = cadre_farm_drain_until(farm, cadre_now_ns() + second);
+    }
+    if (is_free)
+        let_go(farm);
+    cadre_engine_unlock(e);
+    return is_free;
 }
 
 cadre_err cadre_farm_create(struct cadre_engine *engine,
@@ -799,6 +892,11 @@ cadre_err cadre_farm_check_open(const struct cadre_farm *farm,
 bool cadre_farm_is_open(const struct cadre_farm *farm)
 {
     return !farm->is_closed && farm->broken == CADRE_OK;
+}
+
+bool cadre_farm_is_busy(const struct cadre_farm *farm)
+{
+    return farm->njobs > 0;
 }
 
 cadre_err cadre_farm_submit(struct cadre_farm *farm, struct cadre_job *job,
@@ -877,20 +975,11 @@ bool cadre_farm_stop(struct cadre_farm *farm, struct cadre_job *job,
 
     for (uint32_t i = 0; i < farm->nteams; i++) {
         struct team *t = farm->teams[i];
-        struct sent *s = t != NULL ? cadre_farm_team_find(t, job) : NULL;
 
-        if (s == NULL)
+        if (t == NULL || cadre_farm_team_find(t, job) == NULL)
             continue;
         any = true;
-        for (uint32_t k = 0; k < t->held; k++) {
-            s = &t->ring[(t->head + k) & (t->ring_cap - 1)];
-            if (s->job != job || s->stop_err != CADRE_OK)
-                continue;
-            s->stop_err = err;
-            s->stop_text = text;
-            if (k == 0)
-                cadre_farm_team_stop(t, err, text);
-        }
+        stop_sent(t, job, err, text);
     }
     return any;
 }

@@ -114,9 +114,26 @@ void cadre_farm_close(struct cadre_farm *farm, bool cancels);
 /* Wait until every job has ended. */
 void cadre_farm_drain(struct cadre_farm *farm);
 
+/* The same, at most until `deadline_ns`; has every job ended, and is nobody
+ * being started? */
+bool cadre_farm_drain_until(struct cadre_farm *farm, uint64_t deadline_ns);
+
+/* What runs, and where, for a message: "nap on worker 0 (process 12 on a)". */
+void cadre_farm_describe(const struct cadre_farm *farm, char *text, size_t len);
+
+/* Let nothing run any more: what waits fails with CADRE_ECANCELLED and `why`;
+ * what runs is told so, and ended with its worker half a second later, which is
+ * not replaced. No more is taken. */
+void cadre_farm_abort(struct cadre_farm *farm, const struct cadre_error *why);
+
 /* Wait until every job has ended, then let the workers go and free the farm.
  * NULL is allowed. */
 void cadre_farm_destroy(struct cadre_farm *farm);
+
+/* The same after cadre_farm_abort(), but at most until `deadline_ns` and a
+ * second: then the teams that still have tasks are ended. False: somebody holds
+ * the farm, which stays. */
+bool cadre_farm_destroy_by(struct cadre_farm *farm, uint64_t deadline_ns);
 
 /* How a job is to run. */
 struct cadre_submission {
@@ -216,8 +233,9 @@ cadre_err cadre_farm_check_place(const struct cadre_farm *farm,
                                  struct cadre_farm_place place,
                                  struct cadre_error *error);
 
-/* Does it take jobs? */
+/* Does it take jobs? Has it some, or is it held? */
 bool cadre_farm_is_open(const struct cadre_farm *farm);
+bool cadre_farm_is_busy(const struct cadre_farm *farm);
 
 /* Tasks that wait to be sent; that have not begun, sent or not; teams at work.
  */

@@ -353,6 +353,7 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int ranks,
         .cwd = farm->options.cwd,
         .timeout_s = timeout_s,
         .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
+        .is_called_off = &e->is_leaving,
         .keep_environment = e->keep_environment,
     };
     struct cadre_spawned spawned;
@@ -668,6 +669,8 @@ void cadre_farm_team_lose(struct member *member)
         farm->barren += BARREN_MAX / 4;
     if (farm->barren > BARREN_MAX)
         give_up(farm, CADRE_ELOST, NULL);
+    else if (farm->broken != CADRE_OK) /* what it had not begun waits again */
+        cadre_farm_break(farm, farm->broken, &farm->cause);
 }
 
 static cadre_err disband(const struct team *t)

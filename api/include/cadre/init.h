@@ -44,9 +44,17 @@ extern const struct cadre_task_record *const __stop_cadre_tasks[]
     __attribute__((weak, visibility("hidden")));
 
 /* End what is still open, release the workers, and end MPI if cadre_init()
- * started it. Always returns, within seconds. Returns main()'s exit status:
- * 0. The controller's main thread. */
+ * started it. Returns main()'s exit status: 0. The controller's main thread.
+ *
+ * It always returns. Tasks of objects that were left open have 10 seconds to
+ * end, all together. Then those that wait are cancelled, and those that run are
+ * told so (cadre_task_is_cancelled()) and, half a second later, ended with
+ * their workers; a warning names them. Who wants to wait for tasks destroys or
+ * shuts down their object before, or says how long: */
 CADRE_API int cadre_finalize(void);
+
+/* The same, but tasks have `timeout_ms`; negative: for ever. */
+CADRE_API int cadre_finalize_within(double timeout_ms);
 
 /* Is this process the controller (true between init and finalize)? A worker is
  * none, though its tasks may create pools and executors, with workers of their
