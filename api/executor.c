@@ -51,6 +51,7 @@ cadre_hpc_executor_create(const struct cadre_hpc_executor_options *options,
         &(struct cadre_staffing){
             COMMON(o), .teams = o->max_workers, .ranks = o->cores_per_worker,
             .option = "max_workers", .ranks_option = "cores_per_worker",
+            .min_teams = o->min_workers, .min_option = "min_workers",
             .gpus_per_rank = o->gpus_per_worker,
             .gpus_option = "gpus_per_worker", .has_all_ranks = true,
             .has_store = true},
@@ -79,8 +80,10 @@ cadre_pool_executor_create(const struct cadre_pool_executor_options *options,
 
     return cadre_object_create(
         "pool executor",
-        &(struct cadre_staffing){COMMON(o), .teams = o->max_workers,
-                                 .option = "max_workers", .has_store = true},
+        &(struct cadre_staffing){
+            COMMON(o), .teams = o->max_workers, .option = "max_workers",
+            .min_teams = o->min_workers, .min_option = "min_workers",
+            .has_store = true},
         (struct cadre_object **)executor);
 }
 
@@ -102,6 +105,7 @@ cadre_spawn_pool_create(const struct cadre_spawn_pool_options *options,
         &(struct cadre_staffing){
             COMMON(o), .counts_ranks = true, .max_ranks = o->max_ranks,
             .ranks = o->ranks_per_task, .option = "max_ranks",
+            .min_ranks = o->min_ranks, .min_option = "min_ranks",
             .ranks_option = "ranks_per_task", .gpus_per_rank = o->gpus_per_task,
             .gpus_option = "gpus_per_task", .is_fresh = !o->keep_teams},
         (struct cadre_object **)pool);

@@ -267,8 +267,8 @@ static cadre_err take_residents(MPI_Comm inter, struct cadre_error *error)
 
     cadre_engine_lock(e);
     err = cadre_engine_add_crew(
-        e, inter, cadre_now_ns() + RESIDENTS_ANSWER_S * 1000000000ull, &crew,
-        error);
+        e, inter, false, 0, cadre_now_ns() + RESIDENTS_ANSWER_S * 1000000000ull,
+        &crew, error);
     if (err == CADRE_OK)
         crew->is_resident = true;
     cadre_engine_unlock(e);

@@ -28,6 +28,9 @@ struct cadre_object {
 struct cadre_staffing {
     int teams;
     int ranks;                /* of each team */
+    int min_teams;            /* go on with so many; 0: all or none */
+    int min_ranks;            /* likewise, where counts_ranks */
+    const char *min_option;   /* what that is called */
     bool counts_ranks;        /* `max_ranks` is given in the place of `teams` */
     int max_ranks;            /* of all teams */
     const char *option;       /* what the number of teams or ranks is called */

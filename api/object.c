@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -54,14 +55,31 @@ static int free_residents(struct cadre_engine *e)
     return n;
 }
 
+/* With how many teams the object would go on; 0: with no fewer than `teams`. */
+static cadre_err count_least(const struct cadre_staffing *s, int teams,
+                             int *least, struct cadre_error *error)
+{
+    int given = s->counts_ranks ? s->min_ranks : s->min_teams;
+    int most = s->counts_ranks ? teams * s->ranks : teams;
+
+    if (given < 0 || given > most)
+        return cadre_error_set(error, CADRE_EINVAL,
+                               "%s is %d: it can be 1 to %s, which is %d, or 0 "
+                               "for all",
+                               s->min_option, given, s->option, most);
+    *least = s->counts_ranks ? (given + s->ranks - 1) / s->ranks : given;
+    return CADRE_OK;
+}
+
 /* How many teams, and whether there is room for their ranks. */
 static cadre_err count_teams(const struct cadre_staffing *s, int residents,
-                             int *teams, struct cadre_error *error)
+                             int *teams, int *least, struct cadre_error *error)
 {
     int cores = cadre_host_cores();
     int room = cores > residents ? cores : residents;
     int all = residents > 0 ? residents : cores;
     int ranks = s->ranks;
+    cadre_err err;
 
     if (s->max_ranks > 0 || s->counts_ranks) {
         int max_ranks = s->max_ranks > 0 ? s->max_ranks : all;
@@ -80,14 +98,26 @@ static cadre_err count_teams(const struct cadre_staffing *s, int residents,
         return cadre_error_set(error, CADRE_EINVAL,
                                "%d x %d ranks: there can be %d", *teams, ranks,
                                RANKS_MAX);
-    if (*teams * ranks > room && !s->oversubscribe)
+    if ((err = count_least(s, *teams, least, error)) != CADRE_OK)
+        return err;
+    if (*teams * ranks <= room || s->oversubscribe)
+        return CADRE_OK;
+    if (*least == 0 || *least * ranks > room)
         return cadre_error_set(
             error, CADRE_EINVAL,
-            "%s is %d%s: there are %d cores and %d free resident workers; ask "
-            "for fewer, or set oversubscribe",
+            "%s is %d%s%s%s: there are %d cores and %d free resident workers; "
+            "ask for fewer, or set oversubscribe",
             s->option, s->counts_ranks ? *teams * ranks : *teams,
             ranks > 1 && !s->counts_ranks ? ", of several ranks each" : "",
-            cores, residents);
+            *least > 0 ? ", and that is too many even with " : "",
+            *least > 0 ? s->min_option : "", cores, residents);
+    cadre_log(
+        CADRE_LOG_WARN,
+        "%s is %d: there are %d cores and %d free resident workers, going "
+        "on with %d",
+        s->option, s->counts_ranks ? *teams * ranks : *teams, cores, residents,
+        s->counts_ranks ? room / ranks * ranks : room / ranks);
+    *teams = room / ranks;
     return CADRE_OK;
 }
 
@@ -207,6 +237,17 @@ static cadre_err plan_places(const struct cadre_staffing *s,
 
 /* --- creating ------------------------------------------------------------- */
 
+/* Workers that did not start need not be the end. */
+static void hint_at_fewer(cadre_err err, const char *option,
+                          struct cadre_error *error)
+{
+    size_t used = strlen(error->text);
+
+    if (err == CADRE_ESPAWN || err == CADRE_ETIMEOUT)
+        snprintf(error->text + used, sizeof error->text - used,
+                 "; or set %s, to go on with those that do start", option);
+}
+
 static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
                           struct cadre_error *error)
 {
@@ -227,8 +268,8 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
             s.worker_program != NULL || s.cwd != NULL || s.is_fresh};
     struct cadre_engine *engine;
     char *program = NULL;
+    int residents, least;
     cadre_err err;
-    int residents;
 
     if ((err = check(&s, error)) != CADRE_OK ||
         (err = cadre_engine_current(&engine, error)) != CADRE_OK)
@@ -236,11 +277,14 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
     s.ranks = s.ranks > 0 ? s.ranks : 1;
     options.ranks = s.ranks;
     residents = options.only_spawned ? 0 : free_residents(engine);
-    if ((err = count_teams(&s, residents, &options.teams, error)) != CADRE_OK)
+    if ((err = count_teams(&s, residents, &options.teams, &least, error)) !=
+        CADRE_OK)
         return err;
+    options.min_ranks = least * s.ranks;
     if (s.counts_ranks && !s.is_fresh)
-        options.max_ranks =
-            s.max_ranks > 0 ? s.max_ranks : options.teams * s.ranks;
+        options.max_ranks = s.max_ranks / s.ranks == options.teams
+                                ? s.max_ranks
+                                : options.teams * s.ranks;
     if (s.worker_program != NULL &&
         (err = cadre_program_find(s.worker_program, &program, error)) !=
             CADRE_OK)
@@ -251,6 +295,8 @@ static cadre_err get_farm(struct cadre_staffing s, struct cadre_object *object,
         s.max_pending_bytes > 0 ? s.max_pending_bytes : default_max_bytes();
     if ((err = plan_places(&s, engine, &options, error)) == CADRE_OK)
         err = cadre_farm_create(engine, &options, &object->farm, error);
+    if (s.min_option != NULL && least == 0 && options.teams > 1)
+        hint_at_fewer(err, s.min_option, error);
     free(program);
     return err;
 }
@@ -515,7 +561,7 @@ cadre_err cadre_object_resize(struct cadre_object *object, const char *option,
     struct cadre_error error = {""};
     struct cadre_engine *e;
     cadre_err err = cadre_object_check(object, "resize", &error);
-    int checked;
+    int checked, least;
 
     if (err != CADRE_OK)
         return cadre_error_publish(&error, err);
@@ -529,7 +575,7 @@ cadre_err cadre_object_resize(struct cadre_object *object, const char *option,
                               option, teams);
     else
         err = count_teams(&s, free_residents(e) + cadre_object_teams(object),
-                          &checked, &error);
+                          &checked, &least, &error);
     if (err != CADRE_OK)
         return cadre_error_publish(&error, err);
     cadre_engine_lock(e);

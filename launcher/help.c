@@ -159,6 +159,7 @@ const char cadre_help_map[] =
     "Workers\n"
     "\n"
     "  -n N            processes that run the function; default: one per core\n"
+    "  --at-least N    if not all of them start, go on with N or more\n"
     "  --chunk N       send N rows at a time; default: found out while "
     "running\n"
     "  --spawn-timeout S\n"

@@ -411,6 +411,7 @@ static bool start_workers(struct map *m, struct cadre_pool **pool)
     double began_s = now_s();
     cadre_err err = cadre_pool_create(
         &(struct cadre_pool_options){.max_workers = m->options.workers,
+                                     .min_workers = m->options.at_least,
                                      .oversubscribe = true,
                                      .worker_program = m->worker,
                                      .spawn_timeout_s =

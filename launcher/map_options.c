@@ -26,6 +26,7 @@ enum {
     OPT_UNORDERED,
     OPT_KEEP_GOING,
     OPT_CHUNK,
+    OPT_AT_LEAST,
     OPT_SPAWN_TIMEOUT,
     OPT_WORKER,
     OPT_DRY_RUN,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
     {"unordered", no_argument, NULL, OPT_UNORDERED},
     {"keep-going", no_argument, NULL, OPT_KEEP_GOING},
     {"chunk", required_argument, NULL, OPT_CHUNK},
+    {"at-least", required_argument, NULL, OPT_AT_LEAST},
     {"spawn-timeout", required_argument, NULL, OPT_SPAWN_TIMEOUT},
     {"worker", required_argument, NULL, OPT_WORKER},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
@@ -115,6 +117,18 @@ static int set_workers(struct cadre_map_options *o, const char *text)
     return GO_ON;
 }
 
+static int set_at_least(struct cadre_map_options *o, const char *text)
+{
+    uint64_t n;
+
+    if (!cadre_number_scan(text, 1, WORKERS_MAX, &n))
+        return cadre_complain_usage("--at-least %s: write a number from 1 to "
+                                    "%d, or leave it out to want all of -n",
+                                    text, WORKERS_MAX);
+    o->at_least = (int)n;
+    return GO_ON;
+}
+
 static int set_chunk(struct cadre_map_options *o, const char *text)
 {
     if (!cadre_number_scan(text, 1, UINT32_MAX, &o->chunk_size))
@@ -171,6 +185,8 @@ static int set_option(struct cadre_map_options *o, int option, char **argv)
         return set_format(o, optarg);
     case OPT_CHUNK:
         return set_chunk(o, optarg);
+    case OPT_AT_LEAST:
+        return set_at_least(o, optarg);
     case OPT_SPAWN_TIMEOUT:
         return set_seconds("spawn-timeout", optarg, 0, &o->spawn_timeout_s);
     case OPT_TIMEOUT:
@@ -241,6 +257,9 @@ static int check(struct cadre_map_options *o)
 {
     if (o->binding.file_param != NULL && !o->binding.has_files)
         return cadre_complain_usage("--file-param is for --each-file");
+    if (o->workers > 0 && o->at_least > o->workers)
+        return cadre_complain_usage("--at-least %d: that is more than -n %d",
+                                    o->at_least, o->workers);
     if (o->retries_failed && o->journal == NULL)
         return cadre_complain_usage("--retry-failed is for --journal");
     if (!o->input.is_null_ended)

@@ -16,6 +16,7 @@ struct cadre_map_options {
     char **structs;      /* of --struct: "NAME: FIELDS"; what they point to is
                             borrowed */
     int workers;         /* 0: not given */
+    int at_least;        /* so many are enough; 0: not given, all */
     uint64_t chunk_size; /* 0: not given */
     double spawn_timeout_s;
     const char *worker_program; /* NULL: not given */

@@ -99,8 +99,9 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
                            struct cadre_spawned *spawned,
                            struct cadre_error *error);
 
-/* End the processes that carry `token`, on this host. */
-void cadre_crew_end_strays(const char *token);
+/* End the processes that carry `token`, on this host, but for those that are
+ * workers of `crew` (NULL: of none). */
+void cadre_crew_end_strays(const char *token, const struct cadre_crew *crew);
 
 /* Is this process the child of a cadre_crew_spawn()? Then `*controller` says
  * whose. */

@@ -368,7 +368,7 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
     cadre_log(CADRE_LOG_INFO, "starting %d workers of %s", s->count,
               s->program);
     if (make_call(s, spawn, spawned) == CADRE_ETIMEOUT) {
-        cadre_crew_end_strays(spawned->token);
+        cadre_crew_end_strays(spawned->token, NULL);
         return cadre_error_set(
             error, CADRE_ETIMEOUT,
             "%d workers of '%s' did not start within %g s: is it a program "
@@ -405,7 +405,18 @@ static bool carries(long pid, const char *token)
     return memmem(text, len, token, strlen(token)) != NULL;
 }
 
-void cadre_crew_end_strays(const char *token)
+static bool works_in(const struct cadre_crew *crew, long pid)
+{
+    for (int i = 0; crew != NULL && i < crew->nworkers; i++) {
+        const struct cadre_worker *w = &crew->workers[i];
+
+        if (w->is_welcome && !w->is_lost && w->process.pid == pid)
+            return true;
+    }
+    return false;
+}
+
+void cadre_crew_end_strays(const char *token, const struct cadre_crew *crew)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
@@ -415,7 +426,8 @@ void cadre_crew_end_strays(const char *token)
     while ((entry = readdir(proc)) != NULL) {
         long pid = strtol(entry->d_name, NULL, 10);
 
-        if (pid <= 1 || pid == (long)getpid() || !carries(pid, token))
+        if (pid <= 1 || pid == (long)getpid() || works_in(crew, pid) ||
+            !carries(pid, token))
             continue;
         cadre_log(CADRE_LOG_INFO, "ending process %ld, started in vain", pid);
         kill((pid_t)pid, SIGKILL);

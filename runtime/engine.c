@@ -748,43 +748,80 @@ static bool has_lost(const struct cadre_crew *crew)
 
 /* Whom one waits for, and who does. */
 struct welcome {
-    const struct cadre_engine *engine;
-    const struct cadre_crew *crew;
+    struct cadre_engine *engine;
+    struct cadre_crew *crew;
+    int least; /* so many are enough; 0: all */
 };
+
+/* Workers of whom no answer is to be expected any more, or who have given it
+ * (`living`). */
+static int count(const struct cadre_crew *crew, bool living)
+{
+    int n = 0;
+
+    for (int i = 0; i < crew->nworkers; i++) {
+        const struct cadre_worker *w = &crew->workers[i];
+
+        n += (w->is_welcome && !w->is_lost) || (!living && w->is_lost);
+    }
+    return n;
+}
 
 static bool has_answered(void *arg)
 {
     const struct welcome *w = arg;
 
-    return has_lost(w->crew) || w->crew->refused != CADRE_OK ||
-           cadre_crew_is_complete(w->crew) || w->engine->is_leaving;
+    return (w->least == 0 && has_lost(w->crew)) ||
+           w->crew->refused != CADRE_OK ||
+           count(w->crew, false) == w->crew->nworkers || w->engine->is_leaving;
 }
 
-static cadre_err await_welcome(struct cadre_engine *e, struct cadre_crew *crew,
-                               uint64_t deadline_ns, struct cadre_error *error)
+static cadre_err await_welcome(const struct welcome *w, uint64_t deadline_ns,
+                               struct cadre_error *error)
 {
-    struct welcome welcome = {.engine = e, .crew = crew};
+    struct cadre_crew *crew = w->crew;
+    bool has_all;
 
-    if (!cadre_engine_wait(e, has_answered, &welcome, deadline_ns))
-        return cadre_error_set(
-            error, CADRE_ETIMEOUT,
-            "the workers started but did not answer in time: does the worker "
-            "program call cadre_init()?");
+    has_all =
+        cadre_engine_wait(w->engine, has_answered, (void *)w, deadline_ns);
     if (crew->refused != CADRE_OK) {
         *error = crew->refusal;
         return crew->refused;
     }
-    if (!cadre_crew_is_complete(crew) && !has_lost(crew))
+    if (w->engine->is_leaving)
         return cadre_error_set(error, CADRE_ETIMEOUT,
                                "the program ends while workers start");
-    if (has_lost(crew))
+    if (count(crew, true) >= (w->least > 0 ? w->least : crew->nworkers))
+        return CADRE_OK;
+    if (has_all)
         return cadre_error_set(error, CADRE_ESPAWN,
                                "a worker ended while it was greeted");
-    return CADRE_OK;
+    return cadre_error_set(
+        error, CADRE_ETIMEOUT,
+        "the workers started but did not answer in time: does the worker "
+        "program call cadre_init()?");
+}
+
+/* Those who have not answered are not waited for any more. */
+static void lose_silent(struct cadre_engine *e, struct cadre_crew *crew)
+{
+    for (int i = 0; i < crew->nworkers; i++) {
+        if (!crew->workers[i].is_welcome)
+            cadre_engine_lose(e, crew, &crew->workers[i]);
+    }
+}
+
+/* Not even a farewell: those that leave MPI in good order while the others of
+ * their start are ended can make Open MPI's daemon crash. */
+static void lose_all(struct cadre_engine *e, struct cadre_crew *crew)
+{
+    for (int i = 0; i < crew->nworkers; i++)
+        cadre_engine_lose(e, crew, &crew->workers[i]);
 }
 
 cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
-                                uint64_t deadline_ns, struct cadre_crew **crew,
+                                bool spawned, int least, uint64_t deadline_ns,
+                                struct cadre_crew **crew,
                                 struct cadre_error *error)
 {
     struct cadre_crew *c;
@@ -804,11 +841,16 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
     look_for_bells(engine);
     err = cadre_crew_greet(c, SPIN_US, error);
     if (err == CADRE_OK)
-        err = await_welcome(engine, c, deadline_ns, error);
+        err = await_welcome(
+            &(struct welcome){.engine = engine, .crew = c, .least = least},
+            deadline_ns, error);
     if (err != CADRE_OK) {
+        if (spawned)
+            lose_all(engine, c);
         cadre_engine_dismiss(engine, c);
         return err;
     }
+    lose_silent(engine, c);
     look_for_bells(engine);
     *crew = c;
     return CADRE_OK;

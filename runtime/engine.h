@@ -131,13 +131,16 @@ void cadre_engine_remove_sched(struct cadre_engine *engine,
                                const struct cadre_sched *sched);
 
 /* Make a crew of the workers behind `comm` (taken) and greet them; wait until
- * all have answered or `deadline_ns`.
+ * all have answered or `deadline_ns`. `least` > 0: so many are enough then, and
+ * those that have not answered are lost. Where it fails, those that have are
+ * ended if they are `spawned`, else dismissed.
  *
  * CADRE_EVERSION, CADRE_EPROTO  a worker refused, or spoke nonsense.
  * CADRE_ETIMEOUT                not all have answered.
  */
 cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
-                                uint64_t deadline_ns, struct cadre_crew **crew,
+                                bool spawned, int least, uint64_t deadline_ns,
+                                struct cadre_crew **crew,
                                 struct cadre_error *error);
 
 /* If no worker of `crew`, a spawned one, has a team, it is dismissed soon: at

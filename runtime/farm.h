@@ -80,6 +80,8 @@ struct cadre_farm_options {
     bool is_fresh;      /* new processes for every task */
     int max_ranks;  /* in all; if not 0, tasks may want other numbers of ranks
                        than `ranks` */
+    int min_ranks;  /* go on with so many if no more can be started; 0: all or
+                       none */
     bool has_store; /* tasks may leave arguments to the workers' store */
     const struct cadre_function *init; /* fills each worker's store before its
                                           first task; NULL: none */

@@ -270,6 +270,8 @@ static struct cadre_crew *find_free(const struct cadre_farm *farm, int *peers,
  * different times: as many new ones take their place. */
 static void gather(struct cadre_farm *farm, int size)
 {
+    if (!cadre_farm_may_start(farm, size))
+        return;
     for (int i = 0; i < size && farm->nbench > 0; i++)
         send_off_bench(farm);
     if (!cadre_farm_start(farm, size))

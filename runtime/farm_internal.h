@@ -124,12 +124,15 @@ struct cadre_farm {
     uint32_t object;                   /* its number in the frames */
     struct team **teams;               /* by id; a gone one's place is empty */
     uint32_t nteams, teams_cap;
-    int wanted;     /* teams */
-    int alive;      /* teams that are working */
-    int recruiting; /* ranks that are being started */
-    int barren;     /* teams lost in a row without having done anything */
-    bool is_closed; /* takes no more jobs */
-    bool is_ending; /* hires no more */
+    int wanted;        /* teams */
+    int alive;         /* teams that are working */
+    int recruiting;    /* ranks that are being started */
+    int barren;        /* teams lost in a row without having done anything */
+    int failed_starts; /* of new workers, in a row ... */
+    bool has_closed_seats;  /* of teams that nobody comes for */
+    uint64_t next_start_ns; /* ... so that the next is not before then */
+    bool is_closed;         /* takes no more jobs */
+    bool is_ending;         /* hires no more */
     bool has_starved;
     uint8_t *place_used;              /* of each place of the plan */
     uint64_t njobs;                   /* submitted and not done; holds */
@@ -290,6 +293,10 @@ void cadre_farm_team_release(struct team *team);
 
 /* All go. */
 void cadre_farm_dismiss(struct cadre_farm *farm);
+
+/* May `ranks` workers be started now, without whom some tasks cannot run? Where
+ * they never may be, these fail. */
+bool cadre_farm_may_start(struct cadre_farm *farm, int ranks);
 
 /* Start `ranks` workers by a thread. False: it cannot be done. */
 bool cadre_farm_start(struct cadre_farm *farm, int ranks);

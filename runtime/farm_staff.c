@@ -24,7 +24,10 @@ enum {
                         known not to have begun a task count four times */
     GRACE_MS = 400,  /* for the ranks of a team one of which has failed */
     STOP_MS = 500,   /* for a task that is to end */
-    LOOK_MS = 100    /* between looks whether a task has begun */
+    LOOK_MS = 100,   /* between looks whether a task has begun */
+    STARTS_MAX = 3,  /* in a row that fail, where nothing goes on without; the
+                        pause after each is twice as long, up to ... */
+    PAUSE_S = 60
 };
 
 /* Ranks in teams that stay, and on the bench. */
@@ -340,18 +343,18 @@ static cadre_err hire_residents(struct cadre_farm *farm)
     return err;
 }
 
-/* Start `ranks` workers in one go. The lock is let go meanwhile. */
-static cadre_err hire_spawned(struct cadre_farm *farm, int ranks,
-                              struct cadre_error *error)
+/* Start `ranks` workers in one go, or at least `least` of them, if that is not
+ * 0. The lock is let go meanwhile. */
+static cadre_err hire_spawned(struct cadre_farm *farm, int ranks, int least,
+                              uint64_t deadline, struct cadre_error *error)
 {
     struct cadre_engine *e = farm->engine;
-    double timeout_s = farm->options.spawn_timeout_s;
-    uint64_t deadline = cadre_now_ns() + (uint64_t)(timeout_s * 1e9);
+    uint64_t now = cadre_now_ns();
     struct cadre_spawn spawn = {
         .program = farm->options.program,
         .count = ranks,
         .cwd = farm->options.cwd,
-        .timeout_s = timeout_s,
+        .timeout_s = deadline > now ? 1e-9 * (double)(deadline - now) : 0,
         .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
         .is_called_off = &e->is_leaving,
         .keep_environment = e->keep_environment,
@@ -368,11 +371,14 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int ranks,
     e->is_stuck |= spawned.is_stuck;
     if (err != CADRE_OK)
         return err;
-    err = cadre_engine_add_crew(e, spawned.comm, deadline, &crew, error);
+    err = cadre_engine_add_crew(e, spawned.comm, true, least, deadline, &crew,
+                                error);
     if (err != CADRE_OK) {
-        cadre_crew_end_strays(spawned.token);
+        cadre_crew_end_strays(spawned.token, NULL);
         return err;
     }
+    if (least > 0)
+        cadre_crew_end_strays(spawned.token, crew);
     err = hire_crew(farm, crew);
     cadre_engine_tidy(e, crew);
     return err == CADRE_OK ? err : cadre_error_set(error, err, "out of memory");
@@ -386,17 +392,77 @@ static int wanted_ranks(const struct cadre_farm *farm)
     return farm->options.max_ranks > ranks ? farm->options.max_ranks : ranks;
 }
 
+static uint64_t start_deadline(const struct cadre_farm *farm)
+{
+    return cadre_now_ns() + (uint64_t)(farm->options.spawn_timeout_s * 1e9);
+}
+
+/* Could a start fail like this with many workers and not with few? */
+static bool may_be_too_many(cadre_err err)
+{
+    return err == CADRE_ESPAWN || err == CADRE_ETIMEOUT || err == CADRE_ENOMEM;
+}
+
+/* So many ranks are too many: half of them, whole teams, and not less than
+ * `least`. */
+static int fewer(const struct cadre_farm *farm, int ranks, int least)
+{
+    int half = ranks / 2 / farm->options.ranks * farm->options.ranks;
+
+    return half > least ? half : least;
+}
+
+/* The farm has fewer than it was to have: it is to have no more. */
+static void settle(struct cadre_farm *farm, const struct cadre_error *cause)
+{
+    int ranks = present_ranks(farm), wanted = wanted_ranks(farm);
+
+    if (ranks >= wanted)
+        return;
+    cadre_log(CADRE_LOG_WARN, "going on with %d of %d workers%s%.300s", ranks,
+              wanted, cause->text[0] != '\0' ? ": " : "", cause->text);
+    farm->wanted = ranks / farm->options.ranks;
+    if (farm->options.max_ranks > 0)
+        farm->options.max_ranks = ranks;
+}
+
+/* Start `missing` workers, at least `least` of them: where it fails, with fewer
+ * and fewer, all within one deadline. */
+static cadre_err start(struct cadre_farm *farm, int missing, int least,
+                       struct cadre_error *error)
+{
+    uint64_t deadline = start_deadline(farm);
+    cadre_err err = CADRE_ESPAWN;
+
+    for (int n = missing; n > 0; n = fewer(farm, n, least)) {
+        int enough = least > 0 ? least : farm->options.ranks;
+
+        err = hire_spawned(farm, n, enough < n ? enough : 0, deadline, error);
+        if (err == CADRE_OK || !may_be_too_many(err) || n <= least ||
+            farm->engine->is_stuck || cadre_now_ns() >= deadline)
+            break;
+        cadre_log(CADRE_LOG_INFO, "%d workers did not start: %s", n,
+                  error->text);
+    }
+    return err;
+}
+
 cadre_err cadre_farm_staff(struct cadre_farm *farm, struct cadre_error *error)
 {
+    int min = farm->options.min_ranks, missing, least;
     cadre_err err = CADRE_OK;
-    int missing;
 
     if (!farm->options.only_spawned && hire_residents(farm) != CADRE_OK)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     if ((missing = wanted_ranks(farm) - present_ranks(farm)) > 0) {
+        least = min > present_ranks(farm) ? min - present_ranks(farm) : 0;
         farm->recruiting += missing;
-        err = hire_spawned(farm, missing, error);
+        err = start(farm, missing, min > 0 ? least : missing, error);
         farm->recruiting -= missing;
+    }
+    if (min > 0 && present_ranks(farm) >= min) {
+        settle(farm, error);
+        err = CADRE_OK;
     }
     cadre_farm_flush(farm);
     return err;
@@ -440,8 +506,54 @@ static void set_seat(struct cadre_farm *farm, int number, bool is_closed)
  * ever, and hold up the rest. (A seat that is taken stays so.) */
 static void close_seats(struct cadre_farm *farm)
 {
+    if (farm->has_closed_seats)
+        return;
+    farm->has_closed_seats = true;
     for (int i = 0; i < farm->wanted; i++)
         set_seat(farm, i, true);
+}
+
+/* Is there a worker, and can all that waits run with those there are? */
+static bool can_go_on(const struct cadre_farm *farm)
+{
+    int ranks = present_ranks(farm);
+
+    for (int i = 0; i < farm->nlanes; i++) {
+        if (farm->lanes[i]->ranks > ranks &&
+            cadre_sched_waiting(farm->lanes[i]->sched) > 0)
+            return false;
+    }
+    return ranks > 0;
+}
+
+/* New workers did not start. Others may be enough for what there is to do; if
+ * not it is tried again, a few times. */
+static void on_failed_start(struct cadre_farm *farm, cadre_err err,
+                            const struct cadre_error *error)
+{
+    int pause_s = farm->failed_starts < 6 ? 1 << farm->failed_starts : PAUSE_S;
+    bool can_try = cadre_engine_may_spawn(farm->engine, NULL) == CADRE_OK;
+
+    farm->failed_starts++;
+    farm->next_start_ns = cadre_now_ns() + (uint64_t)pause_s * 1000000000;
+    if (!can_go_on(farm) && farm->recruiting == 0 &&
+        (!can_try || farm->failed_starts >= STARTS_MAX)) {
+        give_up(farm, err, error);
+        return;
+    }
+    if (!can_try || farm->failed_starts >= STARTS_MAX)
+        close_seats(farm);
+    cadre_engine_check_by(farm->engine, farm->next_start_ns);
+    if (can_try)
+        cadre_log(CADRE_LOG_WARN,
+                  "no new workers: %s; with %d there are it goes on, and tries "
+                  "again in %d s",
+                  error->text, present_ranks(farm), pause_s);
+    else
+        cadre_log(CADRE_LOG_WARN,
+                  "no new workers: %s; it goes on with the %d "
+                  "there are",
+                  error->text, present_ranks(farm));
 }
 
 static void recruit(struct cadre_farm *farm, int ranks)
@@ -450,14 +562,14 @@ static void recruit(struct cadre_farm *farm, int ranks)
     cadre_err err = CADRE_OK;
 
     if (!farm->is_ending)
-        err = hire_spawned(farm, ranks, &error);
+        err = hire_spawned(farm, ranks, 0, start_deadline(farm), &error);
     farm->recruiting -= ranks;
-    if (err != CADRE_OK)
-        cadre_log(CADRE_LOG_WARN, "no new workers: %s", error.text);
-    if (err != CADRE_OK && present_ranks(farm) == 0 && farm->recruiting == 0)
-        give_up(farm, err, &error);
-    else if (err != CADRE_OK && farm->recruiting == 0)
-        close_seats(farm);
+    if (err == CADRE_OK) {
+        farm->failed_starts = 0;
+        farm->has_closed_seats = false;
+    } else if (!farm->is_ending) {
+        on_failed_start(farm, err, &error);
+    }
     cadre_farm_flush(farm);
 }
 
@@ -515,9 +627,41 @@ static int missing_ranks(const struct cadre_farm *farm)
                : wanted_ranks(farm) - present_ranks(farm) - farm->recruiting;
 }
 
+/* Will it be tried again to start workers, but not yet? */
+static bool is_to_try(const struct cadre_farm *farm)
+{
+    return cadre_now_ns() < farm->next_start_ns &&
+           cadre_engine_may_spawn(farm->engine, NULL) == CADRE_OK;
+}
+
+static bool may_start(struct cadre_farm *farm)
+{
+    if (is_to_try(farm)) {
+        cadre_engine_check_by(farm->engine, farm->next_start_ns);
+        return false;
+    }
+    return cadre_engine_may_spawn(farm->engine, NULL) == CADRE_OK;
+}
+
+bool cadre_farm_may_start(struct cadre_farm *farm, int ranks)
+{
+    struct cadre_error cause = {""}, error;
+    cadre_err err = cadre_engine_may_spawn(farm->engine, &cause);
+
+    if (err == CADRE_OK && farm->engine->thread_level == MPI_THREAD_MULTIPLE)
+        return may_start(farm);
+    cadre_error_set(&error, CADRE_ELOST,
+                    "no %d workers of one start are left, and no new ones can "
+                    "be started%s%.300s",
+                    ranks, cause.text[0] != '\0' ? ": " : "", cause.text);
+    cadre_farm_break(farm, CADRE_ELOST, &error);
+    return false;
+}
+
 void cadre_farm_recruit(struct cadre_farm *farm)
 {
     int missing = missing_ranks(farm);
+    struct cadre_error error;
 
     if (missing <= 0 || farm->is_ending || farm->broken != CADRE_OK ||
         (farm->is_closed && farm->njobs == 0))
@@ -527,12 +671,16 @@ void cadre_farm_recruit(struct cadre_farm *farm)
         if (hire_residents(farm) == CADRE_OK)
             missing = missing_ranks(farm);
     }
-    if (missing <= 0 || cadre_farm_start(farm, missing))
+    if (missing <= 0 || (may_start(farm) && cadre_farm_start(farm, missing)))
         return;
-    if (present_ranks(farm) == 0 && farm->recruiting == 0)
-        give_up(farm, CADRE_ELOST, NULL);
-    else if (farm->recruiting == 0)
+    if (farm->recruiting > 0 || is_to_try(farm))
+        return;
+    if (can_go_on(farm))
         close_seats(farm);
+    else if (cadre_engine_may_spawn(farm->engine, &error) != CADRE_OK)
+        give_up(farm, CADRE_ELOST, &error);
+    else
+        give_up(farm, CADRE_ELOST, NULL);
 }
 
 /* --- leaving -------------------------------------------------------------- */
@@ -655,6 +803,7 @@ void cadre_farm_team_lose(struct member *member)
     snprintf(farm->last_lost, sizeof farm->last_lost, "%s was lost", name);
     cadre_log(CADRE_LOG_WARN, "%s", farm->last_lost);
     farm->alive -= t->state == TEAM_WORKING;
+    farm->has_closed_seats = false;
     t->state = TEAM_GONE;
     for (int i = 0; i < t->size; i++)
         cadre_member_worker(&t->members[i])->team = NULL;
@@ -856,6 +1005,7 @@ void cadre_farm_resize(struct cadre_farm *farm, int teams)
     int before = farm->wanted;
 
     farm->wanted = teams;
+    farm->has_closed_seats = false;
     for (uint32_t i = 0; i < farm->nteams; i++) {
         struct team *t = farm->teams[i];
 

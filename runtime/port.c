@@ -379,9 +379,10 @@ static cadre_err spawn(struct cadre_engine *e,
     e->is_stuck |= spawned.is_stuck;
     if (err != CADRE_OK)
         return err;
-    err = cadre_engine_add_crew(e, spawned.comm, deadline, crew, error);
+    err =
+        cadre_engine_add_crew(e, spawned.comm, true, 0, deadline, crew, error);
     if (err != CADRE_OK)
-        cadre_crew_end_strays(spawned.token);
+        cadre_crew_end_strays(spawned.token, NULL);
     return err;
 }
 

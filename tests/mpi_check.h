@@ -33,4 +33,12 @@ void fails(struct cadre_future *f, cadre_err err, const char *part);
 /* Wait, 10 seconds at most, until it has come so far. */
 void await_state(struct cadre_future *f, enum cadre_future_state state);
 
+/* From here on what is said on stderr, the log too, goes where listen_end()
+ * finds it, which then says it after all. */
+void listen_begin(void);
+void listen_end(char *said, size_t len);
+
+/* How often `part` is in `text`. */
+int times(const char *text, const char *part);
+
 #endif

@@ -436,6 +436,9 @@ def wrong_usage_is_one_line_and_status_2():
     bad(2, '-n -2', 'map', '-n', '-2', *LGAMMA)
     bad(2, '--chunk 0', 'map', '--chunk', '0', *LGAMMA)
     bad(2, '-n', 'map', *LGAMMA, '-n')
+    bad(2, '--at-least none', 'map', '--at-least', 'none', *LGAMMA)
+    bad(2, '--at-least 3: that is more than -n 2', 'map', '-n', '2',
+        '--at-least', '3', *LGAMMA)
     bad(2, '--set y=1', 'map', '--set', 'y=1', *LGAMMA, rows='1\n')
     bad(2, "'a' is not of type int", 'map', '--set', 'n=a', *JN, rows='1\n')
     bad(2, 'no array of bytes', 'map', '--each-file', *LGAMMA, rows='1\n')
@@ -546,6 +549,24 @@ def a_dry_run_starts_nothing():
     bad(2, 'row 1', 'map', '--dry-run', *LGAMMA, rows='one\n')
     status, out, err = run('map', '--dry-run', *LGAMMA)
     assert status == 0 and 'there is none' in out
+
+
+EXCHANGE_TIMEOUT = 'OMPI_MCA_pmix_base_exchange_timeout'
+
+
+@test
+def fewer_workers_are_enough_if_asked():
+    with folder() as d:
+        worker = f'{d}/worker'
+        write(worker, f'#!/bin/sh\nmkdir {d}/first 2>/dev/null && exit 1\n'
+              f'exec {os.path.dirname(cadre)}/cadre-worker "$@"\n')
+        os.chmod(worker, 0o755)
+        os.environ[EXCHANGE_TIMEOUT] = '20' # Open MPI takes half of it
+        status, out, err = run('map', '-n', '3', '--at-least', '1', '--worker',
+                               worker, *LGAMMA, rows=column(range(1, 20)))
+        del os.environ[EXCHANGE_TIMEOUT]
+        assert 'going on with 1 of 3 workers' in err, err
+        assert status == 0 and len(out.splitlines()) == 19, err
 
 
 @test

@@ -53,6 +53,10 @@ CADRE_API cadre_err cadre_executor_destroy(struct cadre_executor *executor);
 
 struct cadre_hpc_executor_options {
     int max_workers;      /* teams; default: as many as there are cores for */
+    int min_workers;      /* where there are not cores for max_workers, or not
+                             all of them start, go on with what there is, so many
+                             at least (cadre_teams() says how many), and say so
+                             in the log; default: all or none */
     int cores_per_worker; /* ranks of each; default 1 */
     int gpus_per_worker;  /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
@@ -75,6 +79,7 @@ cadre_hpc_executor_resize(struct cadre_hpc_executor *executor, int max_workers);
 struct cadre_pool_executor_options {
     int max_workers; /* default: the cores this process may use, or the resident
                         workers if there are */
+    int min_workers; /* as in struct cadre_hpc_executor_options */
     int gpus_per_worker; /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };

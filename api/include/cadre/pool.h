@@ -23,6 +23,10 @@ struct cadre_pool_options {
     int max_workers; /* processes that run tasks, the controller not counted;
                         default: the cores this process may use, or the resident
                         workers if there are */
+    int min_workers; /* where there are not cores for max_workers, or not all of
+                        them start, go on with what there is, so many at least
+                        (cadre_pool_workers() says how many), and say so in the
+                        log; default: all or none */
     int gpus_per_worker; /* that each rank sees, the nearest to its cores */
     CADRE_COMMON_OPTIONS;
 };

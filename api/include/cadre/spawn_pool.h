@@ -22,6 +22,10 @@
 struct cadre_spawn_pool_options {
     int max_ranks;      /* in all; default: the cores this process may use, or
                            the resident workers if there are */
+    int min_ranks;      /* where there are not cores for max_ranks, or, with
+                           keep_teams, not all of them start, go on with what
+                           there is, so many at least, and say so in the log;
+                           default: all or none */
     int ranks_per_task; /* default 1; max_ranks / ranks_per_task tasks, rounded
                            down, run at a time */
     bool keep_teams;    /* processes stay between tasks. An init function runs
