@@ -51,6 +51,13 @@ static const struct setting settings[] = {
     {"UCX_DEBUG_SIGNO", "0"},
 };
 
+/* Is there a fabric for UCX to choose? Then its choice is better than ours. */
+static bool has_fast_fabric(void)
+{
+    return access("/sys/class/infiniband", F_OK) == 0 ||
+           access("/sys/class/cxi", F_OK) == 0;
+}
+
 /* What workers receive into stays attached to the controller when they are
  * gone: Open MPI forgets no peer. System V has room for 4,096 segments on a
  * host, which 2,000 workers use up, and then nobody can start. Files in
@@ -106,11 +113,13 @@ static void set_folders(void)
         setenv(folders[i], path, 0);
 }
 
-/* Is there a fabric for UCX to choose? Then its choice is better than ours. */
-static bool has_fast_fabric(void)
+/* Without 'cma', a copy from one process to another by the kernel: UCX ends the
+ * process that copies when the other one has died. */
+static const char *transports(void)
 {
-    return access("/sys/class/infiniband", F_OK) == 0 ||
-           access("/sys/class/cxi", F_OK) == 0;
+    if (has_fast_fabric())
+        return "^cma";
+    return has_room_in_memory() ? "posix,self,tcp" : "sysv,self,tcp";
 }
 
 void cadre_environment_set(void)
@@ -121,11 +130,7 @@ void cadre_environment_set(void)
         setenv(settings[i].name, settings[i].value, 0);
     set_folders();
     set_launcher();
-    if (!has_fast_fabric())
-        setenv("UCX_TLS",
-               has_room_in_memory() ? "posix,cma,self,tcp"
-                                    : "sysv,cma,self,tcp",
-               0);
+    setenv("UCX_TLS", transports(), 0);
     /* A smaller message is on its way at once, even if the receiver is deep in
      * a task: otherwise both sides must look again and again meanwhile, which
      * takes a fifth of a core from the tasks. */
@@ -146,4 +151,15 @@ bool cadre_environment_is_risky(void)
 {
     return getenv("OMPI_COMM_WORLD_SIZE") != NULL &&
            getenv("EVENT_NOEPOLL") == NULL;
+}
+
+bool cadre_environment_has_memory(void)
+{
+    const char *tls = getenv("UCX_TLS");
+
+    if (tls == NULL)
+        return true;
+    if (tls[0] == '^')
+        return strstr(tls, "mm") == NULL;
+    return strstr(tls, "posix") != NULL || strstr(tls, "sysv") != NULL;
 }
