@@ -71,6 +71,8 @@ struct cadre_task {
 
 static _Thread_local struct cadre_task *current_task;
 
+static _Atomic bool is_at_work; /* this process is a worker now */
+
 /* A function as this worker knows it. */
 struct known {
     struct worker *worker;
@@ -390,19 +392,40 @@ static void on_exit_in_task(int status, void *arg)
     say_last_word(w, CADRE_EEXIT, text, status);
 }
 
+/* MPI is not to go on in this process, as something in it has said. In a thread
+ * that a task has started nothing can be told. */
+static _Noreturn void stop_mpi(cadre_err err, const char *text, int status)
+{
+    struct cadre_task *t = current_task;
+
+    if (t != NULL && !t->worker->is_child && t->number > 0)
+        say_last_word(t->worker, err, text, 1);
+    fprintf(stderr, "cadre: %s\n", text);
+    _exit(status != 0 ? status : 1);
+}
+
 /* MPI's own would end the other workers that were started with this one, which
  * have nothing to do with the task, and has been seen to take mpirun along. */
 int MPI_Abort(MPI_Comm comm, int status)
 {
-    struct cadre_task *t = current_task;
     char text[64];
 
-    if (t == NULL)
+    if (!atomic_load(&is_at_work))
         return PMPI_Abort(comm, status);
-    if (t->worker->is_child || t->number == 0)
-        _exit(status != 0 ? status : 1);
     snprintf(text, sizeof text, "the task called MPI_Abort(%d)", status);
-    say_last_word(t->worker, CADRE_EEXIT, text, 1);
+    stop_mpi(CADRE_EEXIT, text, status);
+}
+
+static void on_mpi_error(MPI_Comm *comm, int *code, ...)
+{
+    char reason[MPI_MAX_ERROR_STRING] = "", text[MPI_MAX_ERROR_STRING + 64];
+    int len;
+
+    (void)comm;
+    MPI_Error_string(*code, reason, &len);
+    snprintf(text, sizeof text, "MPI refuses what the task asks of it: %s",
+             reason);
+    stop_mpi(CADRE_EMPI, text, 1);
 }
 
 /* --- a task in a process of its own -----------------------------------------
@@ -1214,7 +1237,8 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
     if ((err = cadre_channel_create(comm, on_sent, &w, &w.channel, error)) !=
         CADRE_OK)
         return err;
-    result = cadre_workteams_init(&w.teams, crew, error);
+    atomic_store(&is_at_work, true);
+    result = cadre_workteams_init(&w.teams, crew, on_mpi_error, error);
     if (result == CADRE_OK)
         guard(&w);
     while (!w.is_dismissed && result == CADRE_OK) {
@@ -1233,5 +1257,6 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
             on_message(&w, &message, &ignored);
     }
     fini(&w);
+    atomic_store(&is_at_work, false);
     return result;
 }

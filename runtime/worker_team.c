@@ -6,11 +6,22 @@
 #include <stdlib.h>
 
 cadre_err cadre_workteams_init(struct cadre_workteams *teams, MPI_Comm crew,
+                               MPI_Comm_errhandler_function *on_error,
                                struct cadre_error *error)
 {
-    *teams = (struct cadre_workteams){.crew = crew, .self = MPI_COMM_NULL};
-    return cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &teams->self),
-                         "communicator of one", error);
+    cadre_err err;
+
+    *teams = (struct cadre_workteams){
+        .crew = crew, .self = MPI_COMM_NULL, .handler = MPI_ERRHANDLER_NULL};
+    err = cadre_mpi_err(MPI_Comm_dup(MPI_COMM_SELF, &teams->self),
+                        "communicator of one", error);
+    if (err == CADRE_OK)
+        err =
+            cadre_mpi_err(MPI_Comm_create_errhandler(on_error, &teams->handler),
+                          "error handler", error);
+    if (err == CADRE_OK)
+        MPI_Comm_set_errhandler(teams->self, teams->handler);
+    return err;
 }
 
 static void free_team(struct cadre_workteam *t)
@@ -79,6 +90,8 @@ void cadre_workteams_fini(struct cadre_workteams *teams)
         cadre_workteams_close(teams, teams->stores->object);
     if (teams->self != MPI_COMM_NULL)
         MPI_Comm_free(&teams->self);
+    if (teams->handler != MPI_ERRHANDLER_NULL)
+        MPI_Errhandler_free(&teams->handler);
 }
 
 struct cadre_workteam *cadre_workteam_find(struct cadre_workteams *teams,
@@ -127,7 +140,8 @@ static int *members_of(const struct cadre_workteams *teams,
 }
 
 /* The error handler of the crew's communicator is inherited: errors come back,
- * which is not what a program expects of its communicators. */
+ * which is not what a program expects of its communicators. MPI's own that ends
+ * the program would end all processes that were started with this one. */
 static cadre_err make_comm(struct cadre_workteams *teams, const int *ranks,
                            struct cadre_workteam *t)
 {
@@ -145,7 +159,7 @@ static cadre_err make_comm(struct cadre_workteams *teams, const int *ranks,
                                                   &t->comm),
                             "communicator of the team", &t->error);
     if (err == CADRE_OK)
-        MPI_Comm_set_errhandler(t->comm, MPI_ERRORS_ARE_FATAL);
+        MPI_Comm_set_errhandler(t->comm, teams->handler);
     if (group != MPI_GROUP_NULL)
         MPI_Group_free(&group);
     if (all != MPI_GROUP_NULL)

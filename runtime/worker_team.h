@@ -39,11 +39,15 @@ struct cadre_workteam {
 struct cadre_workteams {
     MPI_Comm crew;               /* all workers; borrowed */
     MPI_Comm self;               /* this one alone */
+    MPI_Errhandler handler;      /* of the tasks' communicators */
     struct cadre_workteam *list; /* the one used last first */
     struct cadre_workstore *stores;
 };
 
+/* `on_error` is called when MPI refuses something that a task asks of its
+ * communicator, or of one made of it; it does not return. */
 cadre_err cadre_workteams_init(struct cadre_workteams *teams, MPI_Comm crew,
+                               MPI_Comm_errhandler_function *on_error,
                                struct cadre_error *error);
 void cadre_workteams_fini(struct cadre_workteams *teams);
 
