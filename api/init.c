@@ -267,7 +267,7 @@ static cadre_err take_residents(MPI_Comm inter, struct cadre_error *error)
 
     cadre_engine_lock(e);
     err = cadre_engine_add_crew(
-        e, inter, false, 0, cadre_now_ns() + RESIDENTS_ANSWER_S * 1000000000ull,
+        e, inter, NULL, 0, cadre_now_ns() + RESIDENTS_ANSWER_S * 1000000000ull,
         &crew, error);
     if (err == CADRE_OK)
         crew->is_resident = true;

@@ -21,6 +21,8 @@ struct bell {
     _Atomic uint64_t begun;             /* batch << 32 | tasks */
     _Atomic uint64_t since_ns;          /* when that batch began */
     _Atomic uint32_t cancelled;         /* batch; 0: none */
+    _Atomic uint32_t rests;             /* times that it had nothing to do */
+    _Atomic uint64_t sent, came;        /* generation << 32 | messages */
 };
 
 struct cadre_bells {
@@ -177,8 +179,40 @@ bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
                                 memory_order_relaxed) == batch;
 }
 
+/* The last owner of the board may still be there: hence the generation. */
+void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
+                      const struct cadre_rest *rest)
+{
+    struct bell *b = &bells->bell[index];
+    uint64_t generation = (uint64_t)rest->generation << 32;
+
+    atomic_store_explicit(&b->sent, generation | rest->sent,
+                          memory_order_relaxed);
+    atomic_store_explicit(&b->came, generation | rest->came,
+                          memory_order_relaxed);
+    atomic_fetch_add_explicit(&b->rests, 1, memory_order_relaxed);
+}
+
+struct cadre_rest cadre_board_rested(const struct cadre_bells *bells,
+                                     uint32_t index, uint32_t generation)
+{
+    const struct bell *b = &bells->bell[index];
+    uint64_t sent = atomic_load_explicit(&b->sent, memory_order_relaxed);
+    uint64_t came = atomic_load_explicit(&b->came, memory_order_relaxed);
+
+    if (sent >> 32 != generation || came >> 32 != generation)
+        return (struct cadre_rest){0};
+    return (struct cadre_rest){
+        .generation = generation,
+        .sent = (uint32_t)sent,
+        .came = (uint32_t)came,
+        .times = atomic_load_explicit(&b->rests, memory_order_relaxed)};
+}
+
 void cadre_board_clear(struct cadre_bells *bells, uint32_t index)
 {
+    atomic_store(&bells->bell[index].sent, 0);
+    atomic_store(&bells->bell[index].came, 0);
     atomic_store(&bells->bell[index].begun, 0);
     atomic_store(&bells->bell[index].cancelled, 0);
 }

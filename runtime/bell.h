@@ -22,6 +22,7 @@
 #define CADRE_RUNTIME_BELL_H
 
 #include "error.h"
+#include "touch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,6 +84,15 @@ void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,
                         uint32_t batch);
 bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
                               uint32_t batch);
+
+/* The worker: it has nothing to do (`times` is counted here). */
+void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
+                      const struct cadre_rest *rest);
+
+/* The controller: what a worker of crew `generation` said last; zeros: nothing
+ * yet. */
+struct cadre_rest cadre_board_rested(const struct cadre_bells *bells,
+                                     uint32_t index, uint32_t generation);
 
 /* The controller: this bell and board get another owner. */
 void cadre_board_clear(struct cadre_bells *bells, uint32_t index);

@@ -53,7 +53,9 @@ struct cadre_channel {
     int *filled;               /* peers that may have something to flush */
     int nfilled;
     bool *is_filled;
-    bool *is_broken; /* by peer: a message was lost */
+    bool *is_broken;               /* by peer: a message was lost */
+    bool *has_gap;                 /* by peer: one that came */
+    struct cadre_traffic *traffic; /* by peer */
     int nbroken;
     struct outgoing *sending; /* oldest first */
     struct outgoing **sending_end;
@@ -303,11 +305,44 @@ static void linger(struct cadre_channel *s, double linger_ms)
     }
 }
 
+/* Take a message off the queue without looking at it. If its sender has died in
+ * the middle of it, its end is not waited for. (It is not tested either: Open
+ * MPI would crash on the error that it was cut short.) */
+static void discard(struct cadre_channel *s, MPI_Message *matched)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+
+    if (MPI_Imrecv(NULL, 0, s->unit, matched, &request) == MPI_SUCCESS &&
+        request != MPI_REQUEST_NULL)
+        MPI_Request_free(&request);
+}
+
+/* What has come and was never asked for: MPI would keep it for the communicator
+ * that gets this one's number next. */
+static void purge(struct cadre_channel *s)
+{
+    enum {
+        LOOKS = 3
+    }; /* MPI_Improbe looks first and moves things afterwards */
+
+    for (int i = 0; i < LOOKS; i++) {
+        MPI_Message matched;
+        int found = 0;
+
+        while (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, s->comm, &found,
+                           &matched, MPI_STATUS_IGNORE) == MPI_SUCCESS &&
+               found)
+            discard(s, &matched);
+    }
+}
+
 void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms)
 {
     if (channel == NULL)
         return;
     linger(channel, linger_ms);
+    if (channel->comm != MPI_COMM_NULL)
+        purge(channel);
     for (int i = 0; i < channel->npeers && channel->open != NULL; i++)
         cadre_buffer_fini(&channel->open[i]);
     free_list(channel->spare);
@@ -320,6 +355,8 @@ void cadre_channel_destroy(struct cadre_channel *channel, double linger_ms)
     free(channel->filled);
     free(channel->is_filled);
     free(channel->is_broken);
+    free(channel->has_gap);
+    free(channel->traffic);
     if (channel->unit != MPI_DATATYPE_NULL)
         MPI_Type_free(&channel->unit);
     if (channel->comm != MPI_COMM_NULL)
@@ -347,9 +384,12 @@ static cadre_err prepare(struct cadre_channel *s, struct cadre_error *error)
     s->is_filled = calloc((size_t)s->npeers, sizeof *s->is_filled);
     s->is_broken = calloc((size_t)s->npeers, sizeof *s->is_broken);
     s->is_dropped = calloc((size_t)s->npeers, sizeof *s->is_dropped);
+    s->has_gap = calloc((size_t)s->npeers, sizeof *s->has_gap);
+    s->traffic = calloc((size_t)s->npeers, sizeof *s->traffic);
     s->burden = calloc((size_t)s->npeers, sizeof *s->burden);
-    if (s->is_dropped == NULL || s->burden == NULL || s->open == NULL ||
-        s->filled == NULL || s->is_filled == NULL || s->is_broken == NULL)
+    if (s->burden == NULL || s->has_gap == NULL || s->traffic == NULL ||
+        s->is_dropped == NULL || s->open == NULL || s->filled == NULL ||
+        s->is_filled == NULL || s->is_broken == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     return CADRE_OK;
 }
@@ -415,18 +455,21 @@ static struct outgoing *take_outgoing(struct cadre_channel *s)
     return o;
 }
 
-static void note_broken(struct cadre_channel *s, int peer)
+static void note_broken(struct cadre_channel *s, int peer, bool came)
 {
     s->nbroken += !s->is_broken[peer];
     s->is_broken[peer] = true;
+    s->has_gap[peer] |= came;
 }
 
-int cadre_channel_take_broken(struct cadre_channel *channel)
+int cadre_channel_take_broken(struct cadre_channel *channel, bool *can_come)
 {
     for (int i = 0; channel->nbroken > 0 && i < channel->npeers; i++) {
         if (channel->is_broken[i]) {
             channel->is_broken[i] = false;
             channel->nbroken--;
+            if (can_come != NULL)
+                *can_come = !channel->has_gap[i];
             return i;
         }
     }
@@ -537,6 +580,7 @@ static cadre_err send_open(struct cadre_channel *s, int peer,
         "send", error);
     if (err == CADRE_OK && has_bulks)
         err = send_bulks(s, o, peer, error);
+    s->traffic[peer].sent += err == CADRE_OK;
     if (err == CADRE_OK && s->sent != NULL)
         s->sent(s->user, peer);
     if (err == CADRE_OK && s->sending == NULL && !has_bulks &&
@@ -573,7 +617,7 @@ cadre_err cadre_channel_flush(struct cadre_channel *channel,
         if (err == CADRE_ENOMEM)
             return err;
         if (err != CADRE_OK) {
-            note_broken(channel, peer);
+            note_broken(channel, peer, false);
             result = err;
         }
         channel->is_filled[peer] = false;
@@ -593,16 +637,17 @@ static bool begin_receive(struct cadre_channel *s)
                     &status) != MPI_SUCCESS ||
         !found)
         return false;
+    if (s->is_dropped[status.MPI_SOURCE]) {
+        discard(s, &matched);
+        return false;
+    }
     MPI_Get_count(&status, s->unit, &units);
     s->receiving_from = status.MPI_SOURCE;
     s->receiving_len = (size_t)units * CADRE_FRAME_ALIGN;
     s->incoming.len = 0;
     if (cadre_buffer_reserve(&s->incoming, s->receiving_len) != CADRE_OK) {
-        /* No room for it: take it off the queue, shortened to nothing. */
-        MPI_Imrecv(NULL, 0, s->unit, &matched, &s->receiving);
-        MPI_Wait(&s->receiving, MPI_STATUS_IGNORE); /* an error: cut short */
-        s->receiving = MPI_REQUEST_NULL;
-        note_broken(s, s->receiving_from);
+        discard(s, &matched); /* no room for it */
+        note_broken(s, s->receiving_from, true);
         return false;
     }
     return MPI_Imrecv(s->incoming.data, units, s->unit, &matched,
@@ -713,7 +758,7 @@ static bool lose_message(struct cadre_channel *s)
 {
     cadre_bulks_cut(&s->bulks, 0);
     if (!s->is_dropped[s->receiving_from])
-        note_broken(s, s->receiving_from);
+        note_broken(s, s->receiving_from, true);
     return false;
 }
 
@@ -757,7 +802,7 @@ static bool proceed(struct cadre_channel *s)
     if (MPI_Test(&s->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
         s->receiving = MPI_REQUEST_NULL; /* it died while sending */
         unburden_receiving(s);
-        note_broken(s, s->receiving_from);
+        note_broken(s, s->receiving_from, true);
         return false;
     }
     if (!done && s->arriving_burden == 0)
@@ -775,6 +820,7 @@ bool cadre_channel_receive(struct cadre_channel *channel,
     if (!proceed(channel))
         return false;
     *message = received(channel);
+    channel->traffic[message->peer].came++;
     return true;
 }
 
@@ -791,6 +837,18 @@ bool cadre_channel_settle(struct cadre_channel *channel, double limit_ms)
         complete_sends(channel);
     }
     return channel->sending == NULL;
+}
+
+struct cadre_traffic cadre_channel_traffic(const struct cadre_channel *channel,
+                                           int peer)
+{
+    struct cadre_traffic t = channel->traffic[peer];
+    bool is_receiving =
+        channel->receiving != MPI_REQUEST_NULL || channel->arriving.count > 0;
+
+    t.bytes = atomic_load(&channel->burden[peer]);
+    t.is_behind = is_receiving && channel->receiving_from != peer;
+    return t;
 }
 
 void cadre_channel_push(struct cadre_channel *channel)

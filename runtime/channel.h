@@ -29,6 +29,7 @@
 #define CADRE_RUNTIME_CHANNEL_H
 
 #include "frame.h"
+#include "touch.h"
 
 #include <mpi.h>
 
@@ -113,12 +114,18 @@ bool cadre_channel_receive(struct cadre_channel *channel,
 void cadre_channel_drop_peer(struct cadre_channel *channel, int peer);
 
 /* A peer with which a message was lost (MPI refused it, or there was no memory
- * for it), each once; -1: none. What was agreed with it holds no more. */
-int cadre_channel_take_broken(struct cadre_channel *channel);
+ * for it), each once; -1: none. What was agreed with it holds no more. If
+ * `*can_come` (NULL: not wanted), it was one to the peer, and what that has
+ * sent before it died may still come. */
+int cadre_channel_take_broken(struct cadre_channel *channel, bool *can_come);
 
 /* Wait up to `limit_ms` until what was sent has left this process, so that it
  * arrives even if the process dies. True: it has. */
 bool cadre_channel_settle(struct cadre_channel *channel, double limit_ms);
+
+/* How many messages went to and came from `peer`. */
+struct cadre_traffic cadre_channel_traffic(const struct cadre_channel *channel,
+                                           int peer);
 
 /* Is a message on its way out or in? Then progress must go on. */
 bool cadre_channel_is_busy(const struct cadre_channel *channel);

@@ -30,15 +30,17 @@ struct cadre_worker {
     struct cadre_process process; /* known once it is welcome */
     bool is_welcome;              /* WELCOME has come */
     bool is_lost;                 /* it has ended, or speaks nonsense */
+    bool is_cut_off;              /* nothing can be sent to it */
     bool has_bell;                /* it can be woken */
     uint64_t ended_ns;            /* when its process was found to have ended */
     int watch; /* cadre_process_watch(); -1: not near, and then the lookout
                   knows, if it answers it */
     uint32_t bell;
-    uint32_t batches;    /* that it was sent */
-    uint64_t last_value; /* of its farm's values, that it was sent */
-    uint32_t place;      /* in its farm's plan, from 1; 0: none */
-    void *team;          /* its owner's, while it works for one; else NULL */
+    struct cadre_touch touch; /* do messages still arrive? */
+    uint32_t batches;         /* that it was sent */
+    uint64_t last_value;      /* of its farm's values, that it was sent */
+    uint32_t place;           /* in its farm's plan, from 1; 0: none */
+    void *team; /* its owner's, while it works for one; else NULL */
     const struct cadre_engine_events *events; /* the owner's, with `team` */
     uint64_t *functions; /* set of function ids it has been told */
     uint32_t functions_max;
@@ -66,6 +68,7 @@ struct cadre_spawn {
     const char *const *args; /* of the program, ended by NULL; NULL: none, or
                                 those of this one */
     int count;
+    int least;       /* so many are enough if no more answer; 0: all */
     const char *cwd; /* NULL: this one */
     double timeout_s;
     bool use_thread; /* a thread makes the blocking call, so that the deadline
@@ -73,6 +76,7 @@ struct cadre_spawn {
     bool keep_environment; /* the transports were the program's choice */
     const _Atomic bool *is_called_off; /* as soon as it is true the deadline
                                           counts as passed; NULL: never */
+    bool avoid_memory; /* no messages through shared memory (touch.h) */
 };
 
 /* The outcome of one MPI_Comm_spawn. */
@@ -99,9 +103,13 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
                            struct cadre_spawned *spawned,
                            struct cadre_error *error);
 
-/* End the processes that carry `token`, on this host, but for those that are
- * workers of `crew` (NULL: of none). */
+/* The processes that carry `token`, on this host: end them, but for those that
+ * are workers of `crew` (NULL: of none); how many live. */
 void cadre_crew_end_strays(const char *token, const struct cadre_crew *crew);
+int cadre_crew_count_strays(const char *token);
+
+/* Are all processes that MPI starts on this host? (False: perhaps not.) */
+bool cadre_crew_is_on_one_host(void);
 
 /* Is this process the child of a cadre_crew_spawn()? Then `*controller` says
  * whose. */

@@ -203,9 +203,10 @@ static void put_environment(struct spawning *s, const struct cadre_spawn *spawn,
     char text[512];
 
     cadre_process_self(&self);
-    snprintf(text, sizeof text, "%s=%s %d %llu %s%s", SPAWN_VARIABLE, token,
+    snprintf(text, sizeof text, "%s=%s %d %llu %s%s%s", SPAWN_VARIABLE, token,
              (int)self.pid, (unsigned long long)self.pid_namespace, self.host,
-             spawn->keep_environment ? "\nCADRE_KEEP_MPI_ENVIRONMENT=1" : "");
+             spawn->keep_environment ? "\nCADRE_KEEP_MPI_ENVIRONMENT=1" : "",
+             spawn->avoid_memory ? "\nUCX_TLS=^mm,cma" : "");
     MPI_Info_set(s->info, "env", text);
 }
 
@@ -405,6 +406,20 @@ static bool carries(long pid, const char *token)
     return memmem(text, len, token, strlen(token)) != NULL;
 }
 
+/* The next process that carries `token`; 0: there are no more. */
+static pid_t next_stray(DIR *proc, const char *token)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(proc)) != NULL) {
+        long pid = strtol(entry->d_name, NULL, 10);
+
+        if (pid > 1 && pid != (long)getpid() && carries(pid, token))
+            return (pid_t)pid;
+    }
+    return 0;
+}
+
 static bool works_in(const struct cadre_crew *crew, long pid)
 {
     for (int i = 0; crew != NULL && i < crew->nworkers; i++) {
@@ -419,20 +434,45 @@ static bool works_in(const struct cadre_crew *crew, long pid)
 void cadre_crew_end_strays(const char *token, const struct cadre_crew *crew)
 {
     DIR *proc = opendir("/proc");
-    struct dirent *entry;
+    pid_t pid;
 
-    if (proc == NULL)
-        return;
-    while ((entry = readdir(proc)) != NULL) {
-        long pid = strtol(entry->d_name, NULL, 10);
-
-        if (pid <= 1 || pid == (long)getpid() || works_in(crew, pid) ||
-            !carries(pid, token))
+    while (proc != NULL && (pid = next_stray(proc, token)) > 0) {
+        if (works_in(crew, pid))
             continue;
-        cadre_log(CADRE_LOG_INFO, "ending process %ld, started in vain", pid);
-        kill((pid_t)pid, SIGKILL);
+        cadre_log(CADRE_LOG_INFO, "ending process %ld, started in vain",
+                  (long)pid);
+        kill(pid, SIGKILL);
     }
-    closedir(proc);
+    if (proc != NULL)
+        closedir(proc);
+}
+
+int cadre_crew_count_strays(const char *token)
+{
+    DIR *proc = opendir("/proc");
+    int n = 0;
+
+    while (proc != NULL && next_stray(proc, token) > 0)
+        n++;
+    if (proc != NULL)
+        closedir(proc);
+    return n;
+}
+
+bool cadre_crew_is_on_one_host(void)
+{
+    static const char *const lists[] = {"OMPI_MCA_orte_default_hostfile",
+                                        "SLURM_JOB_ID", "PBS_NODEFILE",
+                                        "LSB_HOSTS", "PE_HOSTFILE"};
+    const char *nodes = getenv("OMPI_MCA_orte_num_nodes");
+
+    if (nodes != NULL) /* mpirun has said it */
+        return strcmp(nodes, "1") == 0;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (getenv(lists[i]) != NULL)
+            return false;
+    }
+    return true;
 }
 
 bool cadre_crew_is_spawned(struct cadre_process *controller)

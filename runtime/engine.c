@@ -22,6 +22,8 @@ enum {
     LONG_NAP_US = 500,   /* likewise, where results are not due yet */
     POLL_MS = 2,         /* between polls where there is no bell */
     CHECK_MS = 100,      /* between looks for dead workers */
+    GREET_MS = 500,      /* the same for those that have not answered yet */
+    SPAWNS_MAX = 4,      /* of one crew, while some of it die at once */
     BURY_MS = 1000,      /* from a crew's end to that of its communicator */
     LAST_WORDS_MS = 20,  /* for what a dead one has sent to arrive */
     EXPECTED_US = 300,   /* results further away than this: sleep at once */
@@ -186,21 +188,41 @@ static void on_place(void *user, const struct cadre_message *message)
     }
 }
 
+/* Its process has ended, or nothing can be sent to it any more, but what it
+ * sent before may still be on the way. */
+static bool has_last_words(struct cadre_engine *e, struct cadre_worker *w)
+{
+    uint64_t now = cadre_now_ns();
+
+    if (w->ended_ns == 0)
+        w->ended_ns = now;
+    if (now - w->ended_ns >= LAST_WORDS_MS * MS)
+        return false;
+    cadre_engine_check_by(e, w->ended_ns + LAST_WORDS_MS * MS);
+    return true;
+}
+
 /* Take every message that has arrived, and send what follows from them. */
 static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
 {
     struct cadre_message message;
-    bool moved = false;
+    bool moved = false, can_come;
     int broken;
 
     while (cadre_channel_receive(crew->channel, &message)) {
         on_message(e, crew, &message);
         moved = true;
     }
-    while ((broken = cadre_channel_take_broken(crew->channel)) >= 0) {
-        cadre_log(CADRE_LOG_WARN, "a message to or from worker %d was lost",
-                  broken);
-        cadre_engine_lose(e, crew, &crew->workers[broken]);
+    while ((broken = cadre_channel_take_broken(crew->channel, &can_come)) >=
+           0) {
+        struct cadre_worker *w = &crew->workers[broken];
+
+        if (!w->is_cut_off && !w->is_lost)
+            cadre_log(CADRE_LOG_WARN, "a message %s worker %d was lost",
+                      can_come ? "to" : "from", broken);
+        w->is_cut_off = true;
+        if (!can_come || !has_last_words(e, w))
+            cadre_engine_lose(e, crew, w);
         moved = true;
     }
     return moved;
@@ -259,19 +281,6 @@ static void bury(struct cadre_engine *e, uint64_t until_ns)
     }
 }
 
-/* Its process has ended, but what it sent before may still be on the way. */
-static bool has_last_words(struct cadre_engine *e, struct cadre_worker *w)
-{
-    uint64_t now = cadre_now_ns();
-
-    if (w->ended_ns == 0)
-        w->ended_ns = now;
-    if (now - w->ended_ns >= LAST_WORDS_MS * MS)
-        return false;
-    cadre_engine_check_by(e, w->ended_ns + LAST_WORDS_MS * MS);
-    return true;
-}
-
 /* Is it likely that not just this worker, but its whole host is gone? It was
  * silent, or no other worker of its crew is left there. */
 static bool was_host(const struct cadre_crew *crew, int worker)
@@ -325,7 +334,54 @@ cadre_err cadre_engine_may_spawn(const struct cadre_engine *engine,
     return CADRE_OK;
 }
 
-/* Workers that ended without a word. */
+/* Has a worker ended, or can nothing be sent to it, and it has no more to say?
+ */
+static bool has_ended(struct cadre_engine *e, const struct cadre_crew *crew,
+                      int worker)
+{
+    struct cadre_worker *w = &crew->workers[worker];
+    bool is_gone = cadre_crew_has_lost(crew, worker);
+
+    if ((!is_gone && !w->is_cut_off) || has_last_words(e, w))
+        return false;
+    if (is_gone)
+        note_host(e, crew, worker);
+    return true;
+}
+
+/* Do messages of worker `peer` no longer arrive, here or there? */
+static bool is_out_of_touch(struct cadre_engine *e, struct cadre_crew *crew,
+                            int peer, uint64_t now_ns)
+{
+    struct cadre_worker *w = &crew->workers[peer];
+    struct cadre_traffic traffic;
+    struct cadre_rest rest;
+
+    if (crew->bells == NULL)
+        return false;
+    traffic = cadre_channel_traffic(crew->channel, peer);
+    rest = cadre_board_rested(crew->bells, w->bell, crew->generation);
+    switch (cadre_touch_look(&w->touch, &rest, &traffic, now_ns)) {
+    case CADRE_TOUCH_FINE:
+        return false;
+    case CADRE_TOUCH_MUTE:
+        cadre_log(CADRE_LOG_WARN, "what worker %d sends does not arrive%s",
+                  peer,
+                  e->is_deaf ? ""
+                             : ": one that was killed has blocked the shared "
+                               "memory; from now on workers are started "
+                               "without it");
+        e->is_deaf = true;
+        return true;
+    case CADRE_TOUCH_DEAF:
+        cadre_log(CADRE_LOG_WARN, "what is sent to worker %d does not arrive",
+                  peer);
+        return true;
+    }
+    return false;
+}
+
+/* Workers that ended without a word, or to which no word comes. */
 static void check_workers(struct cadre_engine *e)
 {
     uint64_t now = cadre_now_ns();
@@ -338,10 +394,10 @@ static void check_workers(struct cadre_engine *e)
         for (int i = 0; i < c->nworkers; i++) {
             struct cadre_worker *w = &c->workers[i];
 
-            if (w->is_lost || !cadre_crew_has_lost(c, i) ||
-                has_last_words(e, w))
+            if (w->is_lost)
                 continue;
-            note_host(e, c, i);
+            if (!has_ended(e, c, i) && !is_out_of_touch(e, c, i, now))
+                continue;
             cadre_engine_lose(e, c, w);
         }
     }
@@ -776,14 +832,48 @@ static bool has_answered(void *arg)
            count(w->crew, false) == w->crew->nworkers || w->engine->is_leaving;
 }
 
-static cadre_err await_welcome(const struct welcome *w, uint64_t deadline_ns,
-                               struct cadre_error *error)
+/* How many of them live, as far as is known; one may have died before it has
+ * said who it is, so that nobody watches it. */
+static int count_living(struct cadre_engine *e, const struct cadre_crew *crew,
+                        const char *token)
+{
+    int living;
+
+    if (token == NULL || !cadre_crew_is_on_one_host())
+        return crew->nworkers;
+    cadre_engine_unlock(e);
+    living = cadre_crew_count_strays(token);
+    cadre_engine_lock(e);
+    return living;
+}
+
+/* Wait for them; true: no more answers are to be expected. */
+static bool await_answers(const struct welcome *w, const char *token,
+                          int needed, uint64_t deadline_ns)
+{
+    uint64_t next = cadre_now_ns() + GREET_MS * MS;
+
+    while (!cadre_engine_wait(w->engine, has_answered, (void *)w,
+                              next < deadline_ns ? next : deadline_ns)) {
+        int living;
+
+        if (cadre_now_ns() >= deadline_ns)
+            return false;
+        next = cadre_now_ns() + GREET_MS * MS;
+        living = count_living(w->engine, w->crew, token);
+        if (living < needed || living <= count(w->crew, true))
+            break;
+    }
+    return true;
+}
+
+static cadre_err await_welcome(const struct welcome *w, const char *token,
+                               uint64_t deadline_ns, struct cadre_error *error)
 {
     struct cadre_crew *crew = w->crew;
-    bool has_all;
+    int needed = w->least > 0 ? w->least : crew->nworkers;
+    bool has_all = await_answers(w, token, needed, deadline_ns);
 
-    has_all =
-        cadre_engine_wait(w->engine, has_answered, (void *)w, deadline_ns);
     if (crew->refused != CADRE_OK) {
         *error = crew->refusal;
         return crew->refused;
@@ -791,7 +881,7 @@ static cadre_err await_welcome(const struct welcome *w, uint64_t deadline_ns,
     if (w->engine->is_leaving)
         return cadre_error_set(error, CADRE_ETIMEOUT,
                                "the program ends while workers start");
-    if (count(crew, true) >= (w->least > 0 ? w->least : crew->nworkers))
+    if (count(crew, true) >= needed)
         return CADRE_OK;
     if (has_all)
         return cadre_error_set(error, CADRE_ESPAWN,
@@ -820,8 +910,8 @@ static void lose_all(struct cadre_engine *e, struct cadre_crew *crew)
 }
 
 cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
-                                bool spawned, int least, uint64_t deadline_ns,
-                                struct cadre_crew **crew,
+                                const char *token, int least,
+                                uint64_t deadline_ns, struct cadre_crew **crew,
                                 struct cadre_error *error)
 {
     struct cadre_crew *c;
@@ -843,9 +933,9 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
     if (err == CADRE_OK)
         err = await_welcome(
             &(struct welcome){.engine = engine, .crew = c, .least = least},
-            deadline_ns, error);
+            token, deadline_ns, error);
     if (err != CADRE_OK) {
-        if (spawned)
+        if (token != NULL)
             lose_all(engine, c);
         cadre_engine_dismiss(engine, c);
         return err;
@@ -854,6 +944,54 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
     look_for_bells(engine);
     *crew = c;
     return CADRE_OK;
+}
+
+/* `*has_failed`: they were started, but are of no use. */
+static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
+                            uint64_t deadline_ns, struct cadre_crew **crew,
+                            bool *has_failed, struct cadre_error *error)
+{
+    uint64_t now = cadre_now_ns();
+    struct cadre_spawned spawned;
+    cadre_err err;
+
+    *has_failed = false;
+    spawn->avoid_memory = e->is_deaf;
+    spawn->timeout_s =
+        deadline_ns > now ? 1e-9 * (double)(deadline_ns - now) : 0;
+    if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
+        return err;
+    cadre_engine_unlock(e);
+    err = cadre_crew_spawn(spawn, &spawned, error);
+    cadre_engine_lock(e);
+    e->is_stuck |= spawned.is_stuck;
+    if (err != CADRE_OK)
+        return err;
+    err = cadre_engine_add_crew(e, spawned.comm, spawned.token, spawn->least,
+                                deadline_ns, crew, error);
+    if (err != CADRE_OK)
+        cadre_crew_end_strays(spawned.token, NULL);
+    else if (spawn->least > 0)
+        cadre_crew_end_strays(spawned.token, *crew);
+    *has_failed = err == CADRE_ESPAWN || err == CADRE_EMPI;
+    return err;
+}
+
+cadre_err cadre_engine_spawn_crew(struct cadre_engine *engine,
+                                  struct cadre_spawn *spawn,
+                                  struct cadre_crew **crew,
+                                  struct cadre_error *error)
+{
+    uint64_t deadline = cadre_now_ns() + (uint64_t)(spawn->timeout_s * 1e9);
+    bool has_failed = true;
+    cadre_err err = CADRE_OK;
+
+    spawn->use_thread = engine->thread_level == MPI_THREAD_MULTIPLE;
+    spawn->is_called_off = &engine->is_leaving;
+    spawn->keep_environment = engine->keep_environment;
+    for (int i = 0; i < SPAWNS_MAX && has_failed; i++)
+        err = spawn_once(engine, spawn, deadline, crew, &has_failed, error);
+    return err;
 }
 
 void cadre_engine_dismiss(struct cadre_engine *engine, struct cadre_crew *crew)

@@ -63,6 +63,8 @@ struct cadre_engine {
     int thread_level; /* of MPI */
     bool keep_environment;
     bool is_stuck;           /* a spawn never came back: MPI cannot be ended */
+    bool is_deaf;            /* nothing comes through shared memory any more
+                                (touch.h) */
     bool is_closed;          /* finalize has begun */
     _Atomic bool is_leaving; /* nobody is to wait for workers that start */
     char lost_host[CADRE_HOST_NAME_MAX]; /* with its part of mpirun; "": none */
@@ -132,16 +134,25 @@ void cadre_engine_remove_sched(struct cadre_engine *engine,
 
 /* Make a crew of the workers behind `comm` (taken) and greet them; wait until
  * all have answered or `deadline_ns`. `least` > 0: so many are enough then, and
- * those that have not answered are lost. Where it fails, those that have are
- * ended if they are `spawned`, else dismissed.
+ * those that have not answered are lost. Where it fails, spawned ones, who
+ * carry `token` (NULL: they are no spawned ones), are ended, others dismissed.
  *
  * CADRE_EVERSION, CADRE_EPROTO  a worker refused, or spoke nonsense.
+ * CADRE_ESPAWN                  one has died, or is out of touch.
  * CADRE_ETIMEOUT                not all have answered.
  */
 cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
-                                bool spawned, int least, uint64_t deadline_ns,
-                                struct cadre_crew **crew,
+                                const char *token, int least,
+                                uint64_t deadline_ns, struct cadre_crew **crew,
                                 struct cadre_error *error);
+
+/* Start workers and make a crew of them, with a deadline for all together; once
+ * more if one dies meanwhile. The lock is let go. Errors as above and of
+ * cadre_crew_spawn(). */
+cadre_err cadre_engine_spawn_crew(struct cadre_engine *engine,
+                                  struct cadre_spawn *spawn,
+                                  struct cadre_crew **crew,
+                                  struct cadre_error *error);
 
 /* If no worker of `crew`, a spawned one, has a team, it is dismissed soon: at
  * once by reap(), which must not be called from an event. */

@@ -353,32 +353,14 @@ static cadre_err hire_spawned(struct cadre_farm *farm, int ranks, int least,
     struct cadre_spawn spawn = {
         .program = farm->options.program,
         .count = ranks,
+        .least = least,
         .cwd = farm->options.cwd,
-        .timeout_s = deadline > now ? 1e-9 * (double)(deadline - now) : 0,
-        .use_thread = e->thread_level == MPI_THREAD_MULTIPLE,
-        .is_called_off = &e->is_leaving,
-        .keep_environment = e->keep_environment,
-    };
-    struct cadre_spawned spawned;
+        .timeout_s = deadline > now ? 1e-9 * (double)(deadline - now) : 0};
     struct cadre_crew *crew;
-    cadre_err err;
+    cadre_err err = cadre_engine_spawn_crew(e, &spawn, &crew, error);
 
-    if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
-        return err;
-    cadre_engine_unlock(e);
-    err = cadre_crew_spawn(&spawn, &spawned, error);
-    cadre_engine_lock(e);
-    e->is_stuck |= spawned.is_stuck;
     if (err != CADRE_OK)
         return err;
-    err = cadre_engine_add_crew(e, spawned.comm, true, least, deadline, &crew,
-                                error);
-    if (err != CADRE_OK) {
-        cadre_crew_end_strays(spawned.token, NULL);
-        return err;
-    }
-    if (least > 0)
-        cadre_crew_end_strays(spawned.token, crew);
     err = hire_crew(farm, crew);
     cadre_engine_tidy(e, crew);
     return err == CADRE_OK ? err : cadre_error_set(error, err, "out of memory");

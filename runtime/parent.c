@@ -172,7 +172,7 @@ static bool progress(struct cadre_parent *p)
         on_message(p, &message);
         return true;
     }
-    if (cadre_channel_take_broken(p->channel) >= 0)
+    if (cadre_channel_take_broken(p->channel, NULL) >= 0)
         end(p, CADRE_ELOST, "a message to or from the controller was lost");
     return false;
 }

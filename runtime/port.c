@@ -359,31 +359,13 @@ static cadre_err spawn(struct cadre_engine *e,
                        const struct cadre_port_options *o,
                        struct cadre_crew **crew, struct cadre_error *error)
 {
-    uint64_t deadline = cadre_now_ns() + (uint64_t)(o->spawn_timeout_s * 1e9);
     struct cadre_spawn how = {.program = o->program,
                               .args = o->args,
                               .count = o->ranks,
                               .cwd = o->cwd,
-                              .timeout_s = o->spawn_timeout_s,
-                              .use_thread =
-                                  e->thread_level == MPI_THREAD_MULTIPLE,
-                              .keep_environment = e->keep_environment};
-    struct cadre_spawned spawned;
-    cadre_err err;
+                              .timeout_s = o->spawn_timeout_s};
 
-    if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
-        return err;
-    cadre_engine_unlock(e);
-    err = cadre_crew_spawn(&how, &spawned, error);
-    cadre_engine_lock(e);
-    e->is_stuck |= spawned.is_stuck;
-    if (err != CADRE_OK)
-        return err;
-    err =
-        cadre_engine_add_crew(e, spawned.comm, true, 0, deadline, crew, error);
-    if (err != CADRE_OK)
-        cadre_crew_end_strays(spawned.token, NULL);
-    return err;
+    return cadre_engine_spawn_crew(e, &how, crew, error);
 }
 
 static void take_seats(struct cadre_port *port, struct cadre_crew *crew)

@@ -264,12 +264,27 @@ static void nap(uint64_t ns)
     nanosleep(&t, NULL);
 }
 
+/* Nothing to do but to wait: what was sent should have arrived. */
+static void tell_rest(struct worker *w)
+{
+    struct cadre_traffic t = cadre_channel_traffic(w->channel, 0);
+    struct cadre_rest rest = {
+        .generation = w->generation, .sent = t.sent, .came = t.came};
+
+    if (w->bells != NULL)
+        cadre_board_rest(w->bells, w->bell, &rest);
+}
+
 /* Large outputs leave from where they are, and rows to come need the place. (If
  * the controller ends, the sentinel ends the wait with the process.) */
 static void await_outputs(struct worker *w)
 {
+    uint64_t start = cadre_now_ns();
+
     while (w->leaving.count > 0) {
         cadre_channel_push(w->channel);
+        if (cadre_now_ns() - start > SLEEP_MS * MS)
+            tell_rest(w);
         if (cadre_channel_is_pressed(w->channel))
             sched_yield();
         else
@@ -1130,6 +1145,7 @@ static bool sleep_at_bell(struct worker *w, struct patience *p,
     for (int i = 0; i < LOOKS && !has_come; i++)
         has_come = cadre_channel_receive(w->channel, message);
     if (!has_come && !cadre_channel_is_busy(w->channel)) {
+        tell_rest(w);
         if (cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
             p->empty = 0;
         else
@@ -1147,6 +1163,8 @@ static bool rest(struct worker *w, struct patience *p,
         p->now_ns = cadre_now_ns();
     if (p->empty++ == 0)
         p->since_ns = p->now_ns;
+    if (p->now_ns - p->since_ns > SLEEP_MS * MS && p->empty % 16 == 0)
+        tell_rest(w);
     if (p->now_ns - p->since_ns < w->spin_ns) {
         if (p->empty > SPIN_FEW)
             sched_yield();
@@ -1173,7 +1191,7 @@ static cadre_err next_message(struct worker *w, struct cadre_message *message,
     struct patience p = {0};
 
     while (!cadre_channel_receive(w->channel, message)) {
-        if (cadre_channel_take_broken(w->channel) >= 0)
+        if (cadre_channel_take_broken(w->channel, NULL) >= 0)
             return cadre_error_set(error, CADRE_ENOMEM,
                                    "no memory for a message from the "
                                    "controller, or it was damaged");
