@@ -8,6 +8,10 @@
  *     its fate is its own          it fails in just that way
  *     its worker is killed by      it is tried again until it succeeds
  *     somebody else
+ *
+ * The moments: before the first frame and in the init function; in a task; in a
+ * collective call; while large arguments or results travel; idle; while it is
+ * told to leave.
  */
 #include "mpi_check.h"
 
@@ -20,10 +24,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum fate { LIVES, EXITS, LEAVES, IS_KILLED, CRASHES, ABORTS, FATES };
+enum fate {
+    LIVES,
+    EXITS,
+    LEAVES,
+    IS_KILLED,
+    ABORTS_MPI,
+    ABORTS_MPI_ELSEWHERE, /* in a thread of its own */
+    MISUSES_MPI,
+    CRASHES,
+    HAS_NO_MEMORY,
+    IS_FULL, /* its stack */
+    BREAKS_BUS,
+    DIVIDES_BY_0,
+    IS_ILLEGAL,
+    ABORTS,
+    FATES
+};
+
+static const cadre_err wanted[FATES] = {[EXITS] = CADRE_EEXIT,
+                                        [LEAVES] = CADRE_ELOST,
+                                        [IS_KILLED] = CADRE_ELOST,
+                                        [ABORTS_MPI] = CADRE_EEXIT,
+                                        [ABORTS_MPI_ELSEWHERE] = CADRE_ELOST,
+                                        [MISUSES_MPI] = CADRE_EMPI,
+                                        [CRASHES] = CADRE_ECRASH,
+                                        [HAS_NO_MEMORY] = CADRE_ECRASH,
+                                        [IS_FULL] = CADRE_ECRASH,
+                                        [BREAKS_BUS] = CADRE_ECRASH,
+                                        [DIVIDES_BY_0] = CADRE_ECRASH,
+                                        [IS_ILLEGAL] = CADRE_ECRASH,
+                                        [ABORTS] = CADRE_ECRASH};
 
 static uint64_t seed = 1;
 
@@ -48,10 +84,84 @@ static unsigned draw(unsigned what, unsigned which, unsigned n)
  */
 
 static volatile int *volatile nowhere;
+static volatile int zero;
+
+static void *abort_mpi(void *unused)
+{
+    (void)unused;
+    MPI_Abort(MPI_COMM_WORLD, 1);
+    return NULL;
+}
+
+static void abort_mpi_elsewhere(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, abort_mpi, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
+/* As programs do that never ask whether there was memory. */
+static void use_all_memory(void)
+{
+    struct rlimit limit;
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f == NULL || fscanf(f, "%ld", &pages) != 1)
+        _exit(9);
+    fclose(f);
+    limit.rlim_cur = limit.rlim_max =
+        (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (16 << 20);
+    setrlimit(RLIMIT_AS, &limit);
+    for (;;)
+        *(volatile char *)malloc(4096) = 1;
+}
+
+static void touch_beyond_a_file(void)
+{
+    int fd = memfd_create("empty", 0);
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    *(volatile char *)page = 1;
+}
+
+static int fill_stack(int depth)
+{
+    volatile char much[4096];
+
+    much[depth % 4096] = (char)depth;
+    return depth < 0 ? depth : fill_stack(depth + 1) + much[0];
+}
 
 static void meet(int fate)
 {
     switch (fate) {
+    case ABORTS_MPI:
+        MPI_Abort(MPI_COMM_WORLD, 2);
+        break;
+    case ABORTS_MPI_ELSEWHERE:
+        abort_mpi_elsewhere();
+        break;
+    case HAS_NO_MEMORY:
+        use_all_memory();
+        break;
+    case IS_FULL:
+        zero = fill_stack(zero);
+        break;
+    case BREAKS_BUS:
+        touch_beyond_a_file();
+        break;
+    case DIVIDES_BY_0:
+        zero = 100 / zero;
+        break;
+    case IS_ILLEGAL:
+#ifdef __x86_64__
+        __asm__ volatile("ud2");
+#else
+        raise(SIGILL);
+#endif
+        break;
     case EXITS:
         exit(3);
     case LEAVES:
@@ -71,13 +181,16 @@ static void meet(int fate)
 
 /* `n` numbers that only `key` determines. */
 CADRE_TASK(uint64_t, work,
-           (uint64_t key, int us, int fate, int n, CADRE_OUT uint64_t out[n]))
+           (uint64_t key, int us, int fate, int n, CADRE_OUT uint64_t out[n],
+            MPI_Comm comm))
 {
     uint64_t sum = 0;
 
     usleep((useconds_t)us);
     for (int i = 0; i < n; i++) {
-        if (i == n / 2)
+        if (i == n / 2 && fate == MISUSES_MPI)
+            MPI_Send(&i, 1, MPI_INT, 99, 0, comm);
+        else if (i == n / 2)
             meet(fate);
         sum += out[i] = mix(key + (uint64_t)i);
     }
@@ -103,31 +216,60 @@ CADRE_TASK(int, doom, (int after_us))
     return after_us;
 }
 
+/* The same at its first attempt, with large arguments and results: in the task,
+ * or while they travel. */
+CADRE_TASK(int, exchange,
+           (cadre_task * self, int after_us, int n, const uint64_t in[n],
+            CADRE_OUT uint64_t out[n]))
+{
+    struct cadre_task_info info;
+
+    cadre_task_describe(self, &info);
+    if (after_us >= 0 && info.attempt == 1)
+        doom(after_us);
+    for (int i = 0; i < n; i++)
+        out[i] = mix(in[i]);
+    return n;
+}
+
+/* Its ranks talk for a while; at the first attempt one dies meanwhile. */
+CADRE_TASK(double, talk,
+           (cadre_task * self, int who, int after_us, MPI_Comm comm))
+{
+    static double numbers[2][5000];
+    struct cadre_task_info info;
+
+    cadre_task_describe(self, &info);
+    if (info.rank == who && info.attempt == 1)
+        doom(after_us);
+    for (int i = 0; i < 5000; i++)
+        numbers[0][i] = 1;
+    for (int i = 0; i < 100; i++)
+        MPI_Allreduce(numbers[0], numbers[1], 5000, MPI_DOUBLE, MPI_SUM, comm);
+    return numbers[1][4999];
+}
+
 /* One rank of a team dies, before the others meet or while they wait. */
 CADRE_TASK(int, meet_others, (int fate, int who, MPI_Comm comm))
 {
     int rank, sum;
 
     MPI_Comm_rank(comm, &rank);
-    if (rank == who)
+    if (rank == who && fate == MISUSES_MPI)
+        MPI_Send(&rank, 1, MPI_INT, 99, 0, comm);
+    else if (rank == who)
         meet(fate);
     MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, comm);
     return sum;
 }
 
-CADRE_TASK(int, abort_mpi, (int status))
-{
-    MPI_Abort(MPI_COMM_WORLD, status);
-    return status;
-}
-
 /* --- workers that die while they start --------------------------------------
  */
 
-/* How often has the init function been run in this folder, this time too? */
-static int count_start(void)
+/* How often has this been called in this folder, this time too? */
+static int count_start(const char *name, int flags)
 {
-    int fd = open("starts", O_WRONLY | O_CREAT | O_APPEND, 0600), n;
+    int fd = open(name, O_WRONLY | O_APPEND | flags, 0600), n;
 
     if (fd < 0 || write(fd, "x", 1) != 1)
         return -1;
@@ -139,8 +281,23 @@ static int count_start(void)
 CADRE_INIT(dies_twice, (struct cadre_store * store))
 {
     cadre_store_put(store, "ready", 1L);
-    if (count_start() <= 2)
+    if (count_start("starts", O_CREAT) <= 2)
         _exit(1);
+}
+
+/* What cadre_init() calls. Workers that start where there is a file 'doomed'
+ * die then: MPI has them, and they have not been greeted. */
+int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
+{
+    int code = PMPI_Init_thread(argc, argv, required, provided);
+    int starts =
+        getenv("CADRE_SPAWNED_BY") != NULL ? count_start("doomed", 0) : 0;
+
+    if (starts == 1)
+        _exit(1);
+    if (starts == 2)
+        raise(SIGKILL);
+    return code;
 }
 
 CADRE_INIT(dies_always, (struct cadre_store * store))
@@ -186,15 +343,17 @@ static struct cadre_future *submit_work(struct cadre_pool *pool, unsigned i,
 
 static void check_work(struct cadre_future *f, unsigned i, int fate)
 {
-    static const cadre_err wanted[] = {CADRE_OK,    CADRE_EEXIT,  CADRE_ELOST,
-                                       CADRE_ELOST, CADRE_ECRASH, CADRE_ECRASH};
     static uint64_t out[20000];
     uint64_t got, sum = 0;
     bool is_same = true;
 
+    cadre_err err;
+
     CHECK_OK(cadre_future_wait(f, 60000));
-    CHECK_ERR(wanted[fate],
-              cadre_future_result_within(f, 0, CADRE_INTO(&got, out)));
+    err = cadre_future_result_within(f, 0, CADRE_INTO(&got, out));
+    if (fate == HAS_NO_MEMORY && err == CADRE_ELOST)
+        err = CADRE_ECRASH; /* there was none left to say so */
+    check_err(err, wanted[fate], "a task's result", __LINE__, __FILE__);
     for (int k = 0; fate == LIVES && k < length_of(i); k++) {
         uint64_t x = mix(mix(seed + i) + (uint64_t)k);
 
@@ -271,7 +430,7 @@ static void a_team_dies_with_its_rank(void)
         err = cadre_future_result_within(f[i], 0, CADRE_INTO(sums));
         if (dies[i])
             CU_ASSERT(err == CADRE_EEXIT || err == CADRE_ELOST ||
-                      err == CADRE_ECRASH)
+                      err == CADRE_ECRASH || err == CADRE_EMPI)
         else
             check_err(err, CADRE_OK, "a team that lives", __LINE__, __FILE__);
         CU_ASSERT(dies[i] || (sums[0] == 1 && sums[1] == 1));
@@ -280,14 +439,104 @@ static void a_team_dies_with_its_rank(void)
     cadre_hpc_executor_destroy(e);
 }
 
-static void mpi_abort_ends_no_more_than_its_task(void)
+/* While the others of its world work on, which are not tried again. */
+static void each_way_to_die_ends_no_more_than_its_task(void)
 {
     struct cadre_pool *pool = pool_of(2);
+    struct cadre_future *f[2 * FATES];
 
-    for (int i = 0; i < 2; i++) {
-        ends(cadre_submit(pool, CADRE_FN(abort_mpi), i), CADRE_EEXIT);
-        check_work(submit_work(pool, (unsigned)i, LIVES, &again), (unsigned)i,
-                   LIVES);
+    for (unsigned i = 0; i < 2 * FATES; i++)
+        f[i] = submit_work(pool, i, i % 2 == 0 ? LIVES : (int)i / 2, NULL);
+    for (unsigned i = 0; i < 2 * FATES; i++)
+        check_work(f[i], i, i % 2 == 0 ? LIVES : (int)i / 2);
+    cadre_pool_destroy(pool);
+}
+
+static void workers_may_die_while_large_arrays_travel(void)
+{
+    enum { COUNT = 40, MOST = 400000 };
+    static const int lengths[] = {2000, 20000, 100000, 150000, MOST};
+    static uint64_t in[MOST], out[MOST];
+    struct cadre_pool *pool = pool_of(3);
+    struct cadre_future *f[COUNT];
+
+    for (unsigned i = 0; i < MOST; i++)
+        in[i] = i;
+    for (unsigned i = 0; i < COUNT; i++)
+        f[i] =
+            cadre_submit_with(pool, &again, CADRE_FN(exchange),
+                              draw(14, i, 3) == 0 ? (int)draw(15, i, 8000) : -1,
+                              lengths[draw(16, i, 5)], CADRE_ARRAY(in));
+    for (unsigned i = 0; i < COUNT; i++) {
+        bool is_same = true;
+        int n = 0;
+
+        memset(out, 0, sizeof out);
+        CHECK_OK(cadre_future_wait(f[i], 60000));
+        CHECK_OK(cadre_future_result_within(f[i], 0, CADRE_INTO(&n, out)));
+        CU_ASSERT_EQUAL(n, lengths[draw(16, i, 5)]);
+        for (int k = 0; k < n; k++)
+            is_same &= out[k] == mix((uint64_t)k);
+        CU_ASSERT(is_same);
+        cadre_future_free(f[i]);
+    }
+    cadre_pool_destroy(pool);
+}
+
+static void a_rank_may_die_in_a_collective_call(void)
+{
+    enum { COUNT = 12 };
+    struct cadre_hpc_executor *e;
+    struct cadre_future *f[COUNT];
+
+    CADRE_CHECK(cadre_hpc_executor_create(
+        &(struct cadre_hpc_executor_options){
+            .max_workers = 2, .cores_per_worker = 2, .oversubscribe = true},
+        &e));
+    for (unsigned i = 0; i < COUNT; i++)
+        f[i] =
+            cadre_submit_with(e, &again, CADRE_FN(talk),
+                              (int)draw(17, i, 6) - 2, (int)draw(18, i, 10000));
+    for (unsigned i = 0; i < COUNT; i++) {
+        double sums[2] = {0, 0};
+
+        CHECK_OK(cadre_future_wait(f[i], 60000));
+        CHECK_OK(cadre_future_result_within(f[i], 0, CADRE_INTO(sums)));
+        CU_ASSERT(sums[0] == 2 && sums[1] == 2);
+        cadre_future_free(f[i]);
+    }
+    cadre_hpc_executor_destroy(e);
+}
+
+CADRE_TASK(int, who, (int us))
+{
+    usleep((useconds_t)us);
+    return (int)getpid();
+}
+
+static void workers_may_die_while_they_are_idle(void)
+{
+    struct cadre_pool *pool = pool_of(3);
+
+    for (unsigned i = 0; i < 5; i++) {
+        struct cadre_future *f[3];
+        int pid[3] = {0};
+
+        for (unsigned k = 0; k < 3; k++)
+            f[k] = cadre_submit_with(pool, &again, CADRE_FN(who), 2000);
+        for (unsigned k = 0; k < 3; k++) {
+            CHECK_OK(cadre_future_wait(f[k], 60000));
+            CHECK_OK(cadre_future_result_within(f[k], 0, CADRE_INTO(&pid[k])));
+            cadre_future_free(f[k]);
+        }
+        for (unsigned k = 0; k < 3; k++) {
+            if (draw(19, 3 * i + k, 2) == 0 && pid[k] > 0)
+                kill(pid[k], SIGKILL);
+        }
+        usleep(draw(20, i, 50000));
+        for (unsigned k = 0; k < 10; k++)
+            check_work(submit_work(pool, 10 * i + k, LIVES, &again), 10 * i + k,
+                       LIVES);
     }
     cadre_pool_destroy(pool);
 }
@@ -304,6 +553,11 @@ static struct cadre_pool_executor *executor_with(struct cadre_function *init,
                                               .cwd = cwd},
         &e));
     return e;
+}
+
+CADRE_TASK(int64_t, negative, (int64_t x))
+{
+    return -x;
 }
 
 CADRE_TASK(long, get_ready, (long ready))
@@ -327,6 +581,32 @@ static void workers_may_die_while_they_start(void)
     CU_ASSERT_EQUAL(x, 1);
     cadre_future_free(f);
     cadre_pool_executor_destroy(e);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* Found out by looking, long before starting them has taken too long. */
+static void workers_may_die_before_they_are_greeted(void)
+{
+    char folder[] = "/tmp/mpi_chaos.XXXXXX", path[64];
+    struct cadre_spawn_pool *pool;
+    int64_t in[] = {7}, out[] = {0};
+    double start = seconds();
+    FILE *f;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/doomed", folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f = fopen(path, "w"));
+    fclose(f);
+    CADRE_CHECK(cadre_spawn_pool_create(
+        &(struct cadre_spawn_pool_options){
+            .max_ranks = 1, .cwd = folder, .oversubscribe = true},
+        &pool));
+    CHECK_OK(cadre_spawn_pool_map(pool, CADRE_FN(negative), 1, CADRE_EACH(in),
+                                  CADRE_INTO(out)));
+    CU_ASSERT_EQUAL(out[0], -7);
+    CU_ASSERT(seconds() - start < 45);
+    cadre_spawn_pool_destroy(pool);
     unlink(path);
     rmdir(folder);
 }
@@ -385,7 +665,11 @@ static const struct check_test tests[] = {
     CHECK(of_a_thousand_tasks_those_that_kill_their_worker_fail),
     CHECK(who_is_tried_again_outlives_all_deaths),
     CHECK(a_team_dies_with_its_rank),
-    CHECK(mpi_abort_ends_no_more_than_its_task),
+    CHECK(each_way_to_die_ends_no_more_than_its_task),
+    CHECK(workers_may_die_while_large_arrays_travel),
+    CHECK(a_rank_may_die_in_a_collective_call),
+    CHECK(workers_may_die_while_they_are_idle),
+    CHECK(workers_may_die_before_they_are_greeted),
     CHECK(workers_may_die_while_they_start),
     CHECK(if_none_ever_starts_tasks_fail),
     CHECK(a_crash_in_the_init_function_is_named),
