@@ -19,4 +19,7 @@ void cadre_environment_started(void);
  * hanging? Then nothing can be done from inside but to say so. */
 bool cadre_environment_is_risky(void);
 
+/* Do messages within a host go through shared memory, as far as is known? */
+bool cadre_environment_has_memory(void);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "bell.h"
 #include "call.h"
+#include "environment.h"
 #include "function.h"
 #include "isolate.h"
 #include "log.h"
@@ -50,7 +51,8 @@ enum {
     NEWS_MS = 50,     /* between two messages about a task's progress */
     CANCEL_MS = 200,  /* for a task that runs apart to return when it is told */
     SETTLE_MS = 100,  /* for results to leave before the next task begins */
-    LAST_WORD_S = 2   /* for what a task that crashes leaves to be said */
+    LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
+    LINGER_MS = 100   /* for that to leave the sockets */
 };
 
 static const uint64_t US = 1000, MS = 1000000;
@@ -352,6 +354,19 @@ static void call_function(void *arg)
                       cadre_rows_result(k->rows));
 }
 
+/* What has left MPI may still be in this process's sockets, and the system
+ * throws it away if the process ends with something unread. */
+static void linger(struct worker *w)
+{
+    uint64_t end = cadre_now_ns() + LINGER_MS * MS;
+    struct cadre_message ignored;
+
+    while (cadre_now_ns() < end) {
+        cadre_channel_receive(w->channel, &ignored);
+        nap(BUSY_NAP_US * US);
+    }
+}
+
 /* The running task has ruined this process, whose heap and locks cannot be
  * trusted: say so, with what ended before it, and leave. If even that fails, an
  * alarm or another signal ends the process, and the controller is left with
@@ -370,6 +385,8 @@ static _Noreturn void say_last_word(struct worker *w, cadre_err err,
     while (cadre_channel_is_busy(w->channel) && cadre_now_ns() < end) {
         cadre_channel_push(w->channel);
     }
+    if (w->bells == NULL || !cadre_environment_has_memory())
+        linger(w);
     fflush(stdout);
     _exit(status);
 }
