@@ -170,12 +170,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             break;
         check(decode(&frame, &error), &error);
         /* The body of one type read as every other. */
-        for (int type = CADRE_FRAME_HELLO; type <= CADRE_FRAME_BYE; type++) {
+        for (int type = CADRE_FRAME_HELLO; type <= CADRE_FRAME_LETTER; type++) {
             frame.type = (enum cadre_frame_type)type;
             check(decode(&frame, &error), &error);
         }
-        frame.type = CADRE_FRAME_LETTER;
-        check(decode(&frame, &error), &error);
     }
     return 0;
 }
