@@ -1,6 +1,6 @@
 /* test_sched_sim.c - the scheduler against a simulated cluster.
  *
- *     test_sched_sim [SEEDS]
+ *     test_sched_sim [SEEDS]     or CADRE_SIM_SEEDS; 3,000 if not given
  *
  * Each seed is a cluster of its own: teams that come, retire and die, jobs of
  * all sizes, some held until others are there, tasks of constant, random and
@@ -1269,7 +1269,9 @@ static const struct check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        seeds = strtoull(argv[1], NULL, 10);
+    const char *text = argc > 1 ? argv[1] : getenv("CADRE_SIM_SEEDS");
+
+    if (text != NULL)
+        seeds = strtoull(text, NULL, 10);
     return check_run("sched_sim", tests);
 }
