@@ -839,6 +839,9 @@ def a_killed_command_goes_on_where_it_was():
     rounds, n, us = 15, 4500, 4000 # more than all rounds can do
     chance = random.Random(4711)
     with folder() as d:
+        began = time.monotonic()
+        good('map', '-n', '2', *LGAMMA, rows='1\n')
+        latest = time.monotonic() - began + 0.6 # start, and some rows
         kills, moved = 0, 0
         deadline = time.monotonic() + 150
         for _ in range(rounds):
@@ -847,7 +850,7 @@ def a_killed_command_goes_on_where_it_was():
             process.stdin.write(column(range(n)))
             process.stdin.close()
             try:
-                process.wait(chance.uniform(0.05, 1.1))
+                process.wait(chance.uniform(0.05, latest))
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
