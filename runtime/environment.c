@@ -49,6 +49,9 @@ static const struct setting settings[] = {
     /* UCX takes SIGHUP for a wish to be more talkative, and a program whose
      * terminal is closed would live on. */
     {"UCX_DEBUG_SIGNO", "0"},
+    /* What it has to say of a process that died does not go among the results.
+     */
+    {"UCX_LOG_FILE", "stderr"},
 };
 
 /* Is there a fabric for UCX to choose? Then its choice is better than ours. */

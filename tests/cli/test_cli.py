@@ -422,6 +422,13 @@ def a_crash_fails_its_row_and_no_other():
     assert lines[4] == '' and len(lines) == 41, out
 
 
+@test
+def what_libraries_say_is_not_among_the_results():
+    status, out, err = run('map', '-n', '1', *LGAMMA, rows='1\n',
+                           env={'UCX_LOG_LEVEL': 'info'})
+    assert (status, out) == (0, '0\n'), (status, out, err)
+
+
 # --- mistakes before anything runs ------------------------------------------
 
 @test
