@@ -175,16 +175,16 @@ static void do_drop(struct cadre_farm *farm, const struct cadre_action *a)
     cadre_err err = a->err;
     char text[CADRE_ERROR_TEXT_MAX];
 
-    if (a->team == 0 && err == CADRE_ELOST)
-        snprintf(text, sizeof text,
-                 "the team for it is gone, and no other takes its place");
-    else if (a->team != 0 && err != CADRE_ELOST)
+    if (a->team != 0 && err != CADRE_ELOST)
         snprintf(text, sizeof text, "%s", farm->teams[a->team - 1]->stop_text);
     else if (a->team != 0)
         snprintf(text, sizeof text, "%s while it had this task",
                  farm->last_lost);
     else if (farm->broken != CADRE_OK)
         snprintf(text, sizeof text, "%s", farm->cause.text);
+    else if (err == CADRE_ELOST)
+        snprintf(text, sizeof text,
+                 "the team for it is gone, and no other takes its place");
     else
         snprintf(text, sizeof text, "cancelled before it ran");
     if (a->team != 0)

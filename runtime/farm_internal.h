@@ -89,7 +89,7 @@ struct team {
     struct place done; /* ended by all members; done.batch is the ring's head */
     struct failed_task *failed;
     uint32_t nfailed, failed_cap;
-    uint64_t failed_ns; /* when the first of them failed */
+    uint64_t failed_ns; /* since then a rank may hang in one of them */
     cadre_err stop_err; /* batch `stop_batch` is to end; CADRE_OK: none is */
     uint64_t stop_batch;
     uint64_t stop_ns;  /* since then */
@@ -142,8 +142,10 @@ struct cadre_farm {
     struct cadre_failed_task *failed; /* room for an event */
     size_t failed_cap;
     struct farm_value *values;  /* broadcast or put, the oldest first */
-    struct farm_value *putting; /* by jobs that have not ended */
-    uint64_t last_value;        /* numbers given to them */
+    struct farm_value *putting; /* by jobs that have not ended, all of ... */
+    struct farm_value **putting_end;
+    const struct cadre_function *putter; /* ... this function; NULL: none yet */
+    uint64_t last_value;                 /* numbers given to them */
 };
 
 /* --- farm.c --------------------------------------------------------------- */

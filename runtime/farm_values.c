@@ -198,6 +198,8 @@ static struct farm_value **find(struct cadre_farm *farm,
 {
     struct farm_value **at = &farm->putting;
 
+    if (job->function != farm->putter)
+        return NULL;
     while (*at != NULL && (*at)->job != job)
         at = &(*at)->next;
     return *at != NULL ? at : NULL;
@@ -211,6 +213,25 @@ static struct farm_value *take_off(struct farm_value **at)
     v->next = NULL;
     v->job = NULL;
     return v;
+}
+
+/* They end in the order in which they came, more or less: the oldest is first,
+ * to be found at once. */
+static void append_putting(struct cadre_farm *farm, struct farm_value *v)
+{
+    if (farm->putting == NULL)
+        farm->putting_end = &farm->putting;
+    *farm->putting_end = v;
+    farm->putting_end = &v->next;
+}
+
+/* The same for one that is to be taken off. */
+static struct farm_value *take_putting(struct cadre_farm *farm,
+                                       struct farm_value **at)
+{
+    if (farm->putting_end == &(*at)->next)
+        farm->putting_end = at;
+    return take_off(at);
 }
 
 cadre_err cadre_farm_put(struct cadre_farm *farm, const struct cadre_job *job,
@@ -227,8 +248,8 @@ cadre_err cadre_farm_put(struct cadre_farm *farm, const struct cadre_job *job,
         return err;
     v->place = place;
     v->job = job;
-    v->next = farm->putting;
-    farm->putting = v;
+    farm->putter = job->function;
+    append_putting(farm, v);
     farm->options.has_store = true;
     return CADRE_OK;
 }
@@ -256,7 +277,7 @@ void cadre_farm_put_ended(const struct team *team, const struct cadre_job *job)
     struct farm_value **at = find(team->farm, job);
 
     if (at != NULL && team->state == TEAM_WORKING)
-        add(team->farm, take_off(at));
+        add(team->farm, take_putting(team->farm, at));
 }
 
 void cadre_farm_put_done(struct cadre_farm *farm, const struct cadre_job *job)
@@ -264,7 +285,7 @@ void cadre_farm_put_done(struct cadre_farm *farm, const struct cadre_job *job)
     struct farm_value **at = find(farm, job);
 
     if (at != NULL)
-        let_go(take_off(at));
+        let_go(take_putting(farm, at));
 }
 
 void cadre_farm_drop_values(struct cadre_farm *farm, int teams)

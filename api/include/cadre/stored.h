@@ -41,8 +41,10 @@ struct cadre_where {
  * bytes), in place of what has that name there; an object's destructor is
  * called. It is copied, and a copy is kept for a team that takes the place of a
  * lost one. Does not wait for it, but where max_pending tasks wait already.
- * With CADRE_ALL_TEAMS each team gets it in its turn; cadre_broadcast() costs
- * less, and serves teams to come, but tasks that wait may see the value, too.
+ * With CADRE_ALL_TEAMS each team gets it in its turn (where it fails, for one
+ * that a resize has just let go, say, those before have it); cadre_broadcast()
+ * costs less, and serves teams to come, but tasks that wait may see the value,
+ * too.
  *
  * Where it comes to nothing (a worker has no memory for it; a team is lost and
  * cannot be replaced), destroying the object says so, as of any task.
