@@ -397,7 +397,8 @@ static int fewer(const struct cadre_farm *farm, int ranks, int least)
 /* The farm has fewer than it was to have: it is to have no more. */
 static void settle(struct cadre_farm *farm, const struct cadre_error *cause)
 {
-    int ranks = present_ranks(farm), wanted = wanted_ranks(farm);
+    int ranks = present_ranks(farm) + farm->recruiting;
+    int wanted = wanted_ranks(farm);
 
     if (ranks >= wanted)
         return;
@@ -931,29 +932,55 @@ void cadre_farm_team_watch(struct team *team, uint64_t now_ns)
 
 /* --- ranks that hang ------------------------------------------------------ */
 
-/* Does a rank hang in a task that has failed elsewhere in its team? One that is
- * at an earlier task has not come to it. */
+/* Is `task` of `batch` before that where `f` failed? */
+static bool is_before(uint64_t batch, uint64_t task,
+                      const struct failed_task *f)
+{
+    return batch < f->batch || (batch == f->batch && task < f->task);
+}
+
+static const struct failed_task *earliest_failure(const struct team *t)
+{
+    const struct failed_task *first = &t->failed[0];
+
+    for (uint32_t i = 1; i < t->nfailed; i++) {
+        if (is_before(t->failed[i].batch, t->failed[i].task, first))
+            first = &t->failed[i];
+    }
+    return first;
+}
+
+/* A rank of `t` that is at the task where `f` failed. NULL: none is, or one is
+ * before it and may yet go on. */
+static struct member *find_late(const struct team *t,
+                                const struct failed_task *f)
+{
+    struct member *late = NULL;
+
+    for (int i = 0; i < t->size; i++) {
+        struct place p = t->members[i].done;
+
+        if (is_before(p.batch, p.task, f))
+            return NULL;
+        if (p.batch == f->batch && p.task == f->task)
+            late = &t->members[i];
+    }
+    return late;
+}
+
+/* Does a rank hang in a task that has failed elsewhere in its team? */
 void cadre_farm_team_check(struct team *team, uint64_t now_ns)
 {
-    const struct failed_task *first = &team->failed[0];
-    struct member *late = NULL;
-    bool is_awaited = false;
+    struct member *late;
 
-    if (team->nfailed == 0 || now_ns - team->failed_ns < GRACE_MS * 1000000ull)
+    if (team->nfailed == 0)
         return;
-    for (int i = 0; i < team->size; i++) {
-        struct place p = team->members[i].done;
-
-        if (p.batch == first->batch && p.task == first->task)
-            late = &team->members[i];
-        else if (p.batch < first->batch ||
-                 (p.batch == first->batch && p.task < first->task))
-            is_awaited = true;
-    }
-    if (late == NULL || is_awaited) {
+    if ((late = find_late(team, earliest_failure(team))) == NULL) {
         team->failed_ns = now_ns;
         return;
     }
+    if (now_ns - team->failed_ns < GRACE_MS * 1000000ull)
+        return;
     cadre_log(CADRE_LOG_INFO,
               "team %d: a rank has failed and rank %d does not come back",
               (int)team->id - 1, (int)(late - team->members));

@@ -43,6 +43,20 @@ CADRE_TASK(void, change, (int ms, MPI_Comm comm, struct cadre_store *store))
     cadre_store_put(store, "name", rank == 0 ? "zero" : "one");
 }
 
+CADRE_TASK(int, rank_1_fails, (int ms, MPI_Comm comm))
+{
+    int rank, sum = 0;
+
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 1) {
+        usleep((useconds_t)ms * 1000);
+        cadre_task_fail(1, "as it should");
+    }
+    if (rank == 2) /* it never comes */
+        MPI_Recv(&sum, 1, MPI_INT, 1, 0, comm, MPI_STATUS_IGNORE);
+    return sum;
+}
+
 CADRE_TASK(int, rank_1_naps, (int ms, MPI_Comm comm))
 {
     int rank;
@@ -306,6 +320,22 @@ static void a_rank_at_an_earlier_task_is_waited_for(void)
     CHECK_OK(cadre_future_result(nap, CADRE_INTO(got)));
     CU_ASSERT(got[0] == 0 && got[1] == 1);
     cadre_future_free(nap);
+    CHECK_OK(cadre_executor_destroy(ex));
+}
+
+/* Rank 0 goes ahead, and what it reads is not there; then rank 1 fails in the
+ * task before, and rank 2 waits for it there. */
+static void a_rank_that_hangs_behind_a_failure_is_ended(void)
+{
+    struct cadre_executor *ex = executor(3);
+    struct cadre_future *task = cadre_submit(ex, CADRE_FN(rank_1_fails), 700);
+    struct cadre_future *value =
+        cadre_stored_get(ex, CADRE_TEAM(0), "nothing");
+
+    CHECK_OK(cadre_future_wait(task, 20000));
+    fails(task, CADRE_ETASK, "as it should");
+    CHECK_OK(cadre_future_wait(value, 20000));
+    fails(value, CADRE_ENOTFOUND, "nothing");
     CHECK_OK(cadre_executor_destroy(ex));
 }
 
@@ -731,6 +761,7 @@ int main(int argc, char **argv)
         CHECK(large_arrays_travel),
         CHECK(what_cannot_be_read_says_why),
         CHECK(a_rank_at_an_earlier_task_is_waited_for),
+        CHECK(a_rank_that_hangs_behind_a_failure_is_ended),
         CHECK(room_that_does_not_fit_says_why),
         CHECK(what_cannot_be_put_says_why),
         CHECK(destroy_tells_of_a_put_that_failed),
