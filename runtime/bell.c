@@ -181,7 +181,7 @@ bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
 
 /* The last owner of the board may still be there: hence the generation. */
 void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
-                      const struct cadre_rest *rest)
+                      const struct cadre_rest *rest, bool has_looked)
 {
     struct bell *b = &bells->bell[index];
     uint64_t generation = (uint64_t)rest->generation << 32;
@@ -190,7 +190,7 @@ void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
                           memory_order_relaxed);
     atomic_store_explicit(&b->came, generation | rest->came,
                           memory_order_relaxed);
-    atomic_fetch_add_explicit(&b->rests, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&b->rests, has_looked, memory_order_relaxed);
 }
 
 struct cadre_rest cadre_board_rested(const struct cadre_bells *bells,

@@ -85,9 +85,10 @@ void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,
 bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
                               uint32_t batch);
 
-/* The worker: it has nothing to do (`times` is counted here). */
+/* The worker: it has nothing to do. `times` is counted here: it `has_looked`
+ * for messages. */
 void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
-                      const struct cadre_rest *rest);
+                      const struct cadre_rest *rest, bool has_looked);
 
 /* The controller: what a worker of crew `generation` said last; zeros: nothing
  * yet. */

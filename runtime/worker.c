@@ -266,15 +266,16 @@ static void nap(uint64_t ns)
     nanosleep(&t, NULL);
 }
 
-/* Nothing to do but to wait: what was sent should have arrived. */
-static void tell_rest(struct worker *w)
+/* Nothing to do but to wait: what was sent should have arrived; and what was
+ * sent to this process, if it `has_looked` for it. */
+static void tell_rest(struct worker *w, bool has_looked)
 {
     struct cadre_traffic t = cadre_channel_traffic(w->channel, 0);
     struct cadre_rest rest = {
         .generation = w->generation, .sent = t.sent, .came = t.came};
 
     if (w->bells != NULL)
-        cadre_board_rest(w->bells, w->bell, &rest);
+        cadre_board_rest(w->bells, w->bell, &rest, has_looked);
 }
 
 /* Large outputs leave from where they are, and rows to come need the place. (If
@@ -286,7 +287,7 @@ static void await_outputs(struct worker *w)
     while (w->leaving.count > 0) {
         cadre_channel_push(w->channel);
         if (cadre_now_ns() - start > SLEEP_MS * MS)
-            tell_rest(w);
+            tell_rest(w, false);
         if (cadre_channel_is_pressed(w->channel))
             sched_yield();
         else
@@ -1162,7 +1163,7 @@ static bool sleep_at_bell(struct worker *w, struct patience *p,
     for (int i = 0; i < LOOKS && !has_come; i++)
         has_come = cadre_channel_receive(w->channel, message);
     if (!has_come && !cadre_channel_is_busy(w->channel)) {
-        tell_rest(w);
+        tell_rest(w, true);
         if (cadre_bell_sleep(w->bells, w->bell, ticket, SLEEP_MS * MS))
             p->empty = 0;
         else
@@ -1181,7 +1182,7 @@ static bool rest(struct worker *w, struct patience *p,
     if (p->empty++ == 0)
         p->since_ns = p->now_ns;
     if (p->now_ns - p->since_ns > SLEEP_MS * MS && p->empty % 16 == 0)
-        tell_rest(w);
+        tell_rest(w, true);
     if (p->now_ns - p->since_ns < w->spin_ns) {
         if (p->empty > SPIN_FEW)
             sched_yield();
