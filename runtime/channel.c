@@ -626,21 +626,31 @@ cadre_err cadre_channel_flush(struct cadre_channel *channel,
     return result;
 }
 
-/* Look for a message; if one has arrived, start to receive it. */
+/* Look for a message of a peer that is not dropped. */
+static bool match(struct cadre_channel *s, MPI_Message *matched,
+                  MPI_Status *status)
+{
+    int found = 0;
+
+    while (MPI_Improbe(MPI_ANY_SOURCE, TAG_FRAMES, s->comm, &found, matched,
+                       status) == MPI_SUCCESS &&
+           found) {
+        if (!s->is_dropped[status->MPI_SOURCE])
+            return true;
+        discard(s, matched);
+    }
+    return false;
+}
+
+/* If a message has arrived, start to receive it. */
 static bool begin_receive(struct cadre_channel *s)
 {
     MPI_Message matched;
     MPI_Status status;
-    int found = 0, units = 0;
+    int units = 0;
 
-    if (MPI_Improbe(MPI_ANY_SOURCE, TAG_FRAMES, s->comm, &found, &matched,
-                    &status) != MPI_SUCCESS ||
-        !found)
+    if (!match(s, &matched, &status))
         return false;
-    if (s->is_dropped[status.MPI_SOURCE]) {
-        discard(s, &matched);
-        return false;
-    }
     MPI_Get_count(&status, s->unit, &units);
     s->receiving_from = status.MPI_SOURCE;
     s->receiving_len = (size_t)units * CADRE_FRAME_ALIGN;

@@ -203,15 +203,6 @@ cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
     return CADRE_OK;
 }
 
-bool cadre_crew_is_complete(const struct cadre_crew *crew)
-{
-    for (int i = 0; i < crew->nworkers; i++) {
-        if (!crew->workers[i].is_welcome)
-            return false;
-    }
-    return true;
-}
-
 void cadre_crew_say_bye(struct cadre_crew *crew)
 {
     cadre_lookout_stop(crew->lookout);

@@ -31,6 +31,7 @@ struct cadre_worker {
     bool is_welcome;              /* WELCOME has come */
     bool is_lost;                 /* it has ended, or speaks nonsense */
     bool is_cut_off;              /* nothing can be sent to it */
+    bool has_died;                /* lost, and not because we have ended it */
     bool has_bell;                /* it can be woken */
     uint64_t ended_ns;            /* when its process was found to have ended */
     int watch; /* cadre_process_watch(); -1: not near, and then the lookout
@@ -141,9 +142,6 @@ cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
 cadre_err cadre_crew_on_refuse(struct cadre_crew *crew, int peer,
                                const struct cadre_frame *frame,
                                struct cadre_error *error);
-
-/* Have all workers answered HELLO? */
-bool cadre_crew_is_complete(const struct cadre_crew *crew);
 
 /* Has `worker` ended, as far as can be known without its saying so? */
 bool cadre_crew_has_lost(const struct cadre_crew *crew, int worker);

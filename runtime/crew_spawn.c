@@ -391,19 +391,23 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
                               spawn->count);
 }
 
-/* Does the environment of process `pid` hold `token`? */
+/* Was process `pid` started with `token`? */
 static bool carries(long pid, const char *token)
 {
-    char path[64], text[65536];
+    char path[64], wanted[128], *entry = NULL;
+    int len = snprintf(wanted, sizeof wanted, SPAWN_VARIABLE "=%s ", token);
+    size_t size = 0;
+    bool does = false;
     FILE *f;
-    size_t len;
 
     snprintf(path, sizeof path, "/proc/%ld/environ", pid);
     if ((f = fopen(path, "r")) == NULL)
         return false;
-    len = fread(text, 1, sizeof text, f);
+    while (!does && getdelim(&entry, &size, 0, f) > 0)
+        does = strncmp(entry, wanted, (size_t)len) == 0;
+    free(entry);
     fclose(f);
-    return memmem(text, len, token, strlen(token)) != NULL;
+    return does;
 }
 
 /* The next process that carries `token`; 0: there are no more. */
@@ -420,12 +424,18 @@ static pid_t next_stray(DIR *proc, const char *token)
     return 0;
 }
 
+/* (A worker in another namespace of processes has another number there.) */
 static bool works_in(const struct cadre_crew *crew, long pid)
 {
+    struct cadre_process self;
+
+    cadre_process_self(&self);
     for (int i = 0; crew != NULL && i < crew->nworkers; i++) {
         const struct cadre_worker *w = &crew->workers[i];
 
-        if (w->is_welcome && !w->is_lost && w->process.pid == pid)
+        if (w->is_welcome && !w->is_lost &&
+            (w->process.pid == pid ||
+             w->process.pid_namespace != self.pid_namespace))
             return true;
     }
     return false;

@@ -202,32 +202,6 @@ static bool has_last_words(struct cadre_engine *e, struct cadre_worker *w)
     return true;
 }
 
-/* Take every message that has arrived, and send what follows from them. */
-static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
-{
-    struct cadre_message message;
-    bool moved = false, can_come;
-    int broken;
-
-    while (cadre_channel_receive(crew->channel, &message)) {
-        on_message(e, crew, &message);
-        moved = true;
-    }
-    while ((broken = cadre_channel_take_broken(crew->channel, &can_come)) >=
-           0) {
-        struct cadre_worker *w = &crew->workers[broken];
-
-        if (!w->is_cut_off && !w->is_lost)
-            cadre_log(CADRE_LOG_WARN, "a message %s worker %d was lost",
-                      can_come ? "to" : "from", broken);
-        w->is_cut_off = true;
-        if (!can_come || !has_last_words(e, w))
-            cadre_engine_lose(e, crew, w);
-        moved = true;
-    }
-    return moved;
-}
-
 /* --- what is done later ---------------------------------------------------
  */
 
@@ -281,36 +255,51 @@ static void bury(struct cadre_engine *e, uint64_t until_ns)
     }
 }
 
+/* Workers of the crews in `list` on `host`: those that live, as far as is
+ * known, and those that have died. */
+static void count_there(const struct cadre_crew *list, const char *host,
+                        int *living, int *dead)
+{
+    for (const struct cadre_crew *c = list; c != NULL; c = c->next) {
+        for (int i = 0; i < c->nworkers; i++) {
+            const struct cadre_worker *w = &c->workers[i];
+
+            if (strcmp(w->process.host, host) != 0)
+                continue;
+            *living += !w->is_lost && !w->has_died;
+            *dead += w->has_died;
+        }
+    }
+}
+
 /* Is it likely that not just this worker, but its whole host is gone? It was
- * silent, or no other worker of its crew is left there. */
-static bool was_host(const struct cadre_crew *crew, int worker)
+ * silent, or others have died there, too, and nobody is left. (Those that this
+ * process has ended say nothing.) */
+static bool was_host(const struct cadre_engine *e,
+                     const struct cadre_crew *crew, int worker)
 {
     const char *host = crew->workers[worker].process.host;
-    int there = 0, left = 0;
+    int living = 0, dead = 0;
 
     if (cadre_lookout_state(crew->lookout, worker) == CADRE_LOOKOUT_SILENT)
         return true;
-    for (int i = 0; i < crew->nworkers; i++) {
-        bool is_there = strcmp(crew->workers[i].process.host, host) == 0;
-
-        there += is_there;
-        left += is_there &&
-                cadre_lookout_state(crew->lookout, i) == CADRE_LOOKOUT_ALIVE;
-    }
-    return there > 1 && left == 0;
+    count_there(e->crews, host, &living, &dead);
+    count_there(e->gone, host, &living, &dead);
+    return living == 0 && dead > 1;
 }
 
-/* A worker has ended. If mpirun's part on its host has ended, too, the next
- * start of processes ends everything: then there is none. */
-static void note_host(struct cadre_engine *e, const struct cadre_crew *crew,
-                      int worker)
+/* A worker has ended by itself. If mpirun's part on its host has ended, too,
+ * the next start of processes ends everything: then there is none. */
+static void note_death(struct cadre_engine *e, const struct cadre_crew *crew,
+                       int worker)
 {
     const char *host = crew->workers[worker].process.host;
     struct cadre_process self;
 
+    crew->workers[worker].has_died = true;
     cadre_process_self(&self);
     if (crew->lookout == NULL || e->lost_host[0] != '\0' ||
-        strcmp(self.host, host) == 0 || !was_host(crew, worker))
+        strcmp(self.host, host) == 0 || !was_host(e, crew, worker))
         return;
     memcpy(e->lost_host, host, sizeof e->lost_host);
     cadre_log(CADRE_LOG_WARN,
@@ -340,12 +329,11 @@ static bool has_ended(struct cadre_engine *e, const struct cadre_crew *crew,
                       int worker)
 {
     struct cadre_worker *w = &crew->workers[worker];
-    bool is_gone = cadre_crew_has_lost(crew, worker);
 
-    if ((!is_gone && !w->is_cut_off) || has_last_words(e, w))
+    if ((!cadre_crew_has_lost(crew, worker) && !w->is_cut_off) ||
+        has_last_words(e, w))
         return false;
-    if (is_gone)
-        note_host(e, crew, worker);
+    note_death(e, crew, worker);
     return true;
 }
 
@@ -402,6 +390,34 @@ static void check_workers(struct cadre_engine *e)
         }
     }
     e->on_check(e, cadre_now_ns());
+}
+
+/* Take every message that has arrived, and send what follows from them. */
+static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
+{
+    struct cadre_message message;
+    bool moved = false, can_come;
+    int broken;
+
+    while (cadre_channel_receive(crew->channel, &message)) {
+        on_message(e, crew, &message);
+        moved = true;
+    }
+    while ((broken = cadre_channel_take_broken(crew->channel, &can_come)) >=
+           0) {
+        struct cadre_worker *w = &crew->workers[broken];
+
+        if (!w->is_cut_off && !w->is_lost)
+            cadre_log(CADRE_LOG_WARN, "a message %s worker %d was lost",
+                      can_come ? "to" : "from", broken);
+        w->is_cut_off = true;
+        if (!can_come || !has_last_words(e, w)) {
+            note_death(e, crew, broken);
+            cadre_engine_lose(e, crew, w);
+        }
+        moved = true;
+    }
+    return moved;
 }
 
 static bool progress(struct cadre_engine *e)
@@ -971,7 +987,7 @@ static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
                                 deadline_ns, crew, error);
     if (err != CADRE_OK)
         cadre_crew_end_strays(spawned.token, NULL);
-    else if (spawn->least > 0)
+    else if (has_lost(*crew))
         cadre_crew_end_strays(spawned.token, *crew);
     *has_failed = err == CADRE_ESPAWN || err == CADRE_EMPI;
     return err;
