@@ -177,16 +177,16 @@ static uint64_t ns_from_now(double timeout_ms)
 
 /* End all objects and let the workers go. Returns whether MPI can be ended.
  * Where a callback does not return the engine stays, since it is used. */
-static bool end_all(uint64_t deadline_ns)
+static bool end_all(double timeout_ms)
 {
     struct cadre_engine *e = process.engine;
-    bool are_ended, can_end;
+    bool can_end;
 
     process.is_ending = true;
-    are_ended = cadre_objects_end_all(e, deadline_ns);
-    can_end = dismiss_all(e) && are_ended;
-    if (!are_ended)
-        return false;
+    cadre_sockets_close_all();
+    if (!cadre_objects_end_all(e, ns_from_now(timeout_ms)))
+        return false; /* the workers end with this process */
+    can_end = dismiss_all(e);
     process.engine = NULL;
     cadre_engine_destroy(e);
     process.is_ending = false;
@@ -195,13 +195,11 @@ static bool end_all(uint64_t deadline_ns)
 
 int cadre_finalize_within(double timeout_ms)
 {
-    uint64_t deadline = ns_from_now(timeout_ms);
     bool can_end;
 
     if (process.engine == NULL || process.has_finalized)
         return 0;
-    cadre_sockets_close_all();
-    can_end = end_all(deadline);
+    can_end = end_all(timeout_ms);
     process.has_finalized = true;
     if (process.owns_mpi && can_end)
         finalize_mpi(0, FINALIZE_S);
@@ -234,8 +232,11 @@ _Noreturn void cadre_check_failed(cadre_err err, const char *call,
 /* What this worker's tasks have left open. */
 static void end_nested(void)
 {
-    if (process.engine != NULL)
-        end_all(ns_from_now(1e3 * NESTED_S));
+    if (process.engine == NULL || end_all(1e3 * NESTED_S) || !process.owns_mpi)
+        return;
+    /* A thread still calls MPI, or starts processes that never come. */
+    fflush(stdout);
+    _exit(1);
 }
 
 /* A worker's whole life. */

@@ -113,6 +113,9 @@ static bool make_in(const char *parent, char *path, size_t room)
     lock = open(path, O_RDONLY | O_DIRECTORY);
     if (lock >= 0 && flock(lock, LOCK_SH) == 0)
         return true;
+    if (lock >= 0)
+        close(lock);
+    lock = -1;
     rmdir(path);
     return false;
 }

@@ -46,7 +46,8 @@ extern const struct cadre_task_record *const __stop_cadre_tasks[]
 /* End what is still open, release the workers, and end MPI if cadre_init()
  * started it. Returns main()'s exit status: 0. The controller's main thread.
  *
- * It always returns. Tasks of objects that were left open have 10 seconds to
+ * It always returns. Sockets are closed first, each within its close_timeout_s.
+ * Tasks of objects that were left open have 10 seconds to
  * end, all together. Then those that wait are cancelled, and those that run are
  * told so (cadre_task_is_cancelled()) and, half a second later, ended with
  * their workers; a warning names them. Who wants to wait for tasks destroys or
