@@ -10,7 +10,10 @@
  *
  * The bounds:
  *
- *     descriptors, threads, communicators   none more: what a crew had is gone
+ *     threads, communicators                none more: what a crew had is gone
+ *     descriptors                           likewise, but for FEW_FDS that may
+ *                                           be open just then: UCX asks by TCP
+ *                                           whether a peer that died is there
  *     memory of a task                      none: 16 MB for all of them, as
  *                                           buffers of messages are kept, and
  *                                           grow to the largest they carried
@@ -33,7 +36,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KB = 1024, MB = 1024 * 1024, BARE = 4 /* one bare spawn for so many */ };
+enum {
+    KB = 1024,
+    MB = 1024 * 1024,
+    BARE = 4,   /* one bare spawn for so many */
+    FEW_FDS = 4 /* however many crews there were */
+};
 
 static long spawns = 40, tasks = 50000, crews = 10;
 
@@ -210,8 +218,8 @@ static void repeat(const char *what, long count, long at_once,
     grown.daemon = (after.daemon - before.daemon) / (double)(done - warm);
     grown.heap = (after.heap - before.heap) / (double)(done - warm);
     report(what, done, &before, &after);
-    CU_ASSERT(after.own_fds <= before.own_fds);
-    CU_ASSERT(after.daemon_fds <= before.daemon_fds);
+    CU_ASSERT(after.own_fds <= before.own_fds + FEW_FDS);
+    CU_ASSERT(after.daemon_fds <= before.daemon_fds + FEW_FDS);
     CU_ASSERT(after.threads <= before.threads);
     CU_ASSERT(after.communicators <= before.communicators);
 }
