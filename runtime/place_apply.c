@@ -4,6 +4,7 @@
 
 #include "log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <hwloc.h>
 #include <stdio.h>
@@ -111,7 +112,7 @@ static void remember(hwloc_topology_t t)
     unbound = NULL;
 }
 
-void cadre_place_undo(void)
+static void unbind_process(void)
 {
     hwloc_topology_t topology = NULL;
 
@@ -142,18 +143,59 @@ static cadre_err bind_process(const struct cadre_place *place,
 
 /* --- the environment ------------------------------------------------------ */
 
-static void set_threads(const struct cadre_place *p)
+/* All that is set here, and what it was before. */
+static struct variable {
+    const char *name;
+    bool is_ours; /* it has been set here */
+    char *before; /* NULL: it was not set */
+} variables[] = {
+    {.name = "OMP_NUM_THREADS"},   {.name = "OMP_PLACES"},
+    {.name = "OMP_PROC_BIND"},     {.name = "CUDA_VISIBLE_DEVICES"},
+    {.name = "CUDA_DEVICE_ORDER"}, {.name = "ROCR_VISIBLE_DEVICES"},
+    {.name = "ZE_AFFINITY_MASK"},  {.name = "ZE_ENABLE_PCI_ID_DEVICE_ORDER"}};
+enum { VARIABLES = sizeof variables / sizeof variables[0] };
+
+static cadre_err set_variable(const char *name, const char *value)
+{
+    const char *is = getenv(name);
+    struct variable *v = variables;
+
+    while (v < variables + VARIABLES - 1 && strcmp(v->name, name) != 0)
+        v++;
+    assert(strcmp(v->name, name) == 0);
+    if (!v->is_ours && is != NULL && (v->before = strdup(is)) == NULL)
+        return CADRE_ENOMEM;
+    v->is_ours = true;
+    return setenv(name, value, 1) == 0 ? CADRE_OK : CADRE_ENOMEM;
+}
+
+static void restore_variables(void)
+{
+    for (struct variable *v = variables; v < variables + VARIABLES; v++) {
+        if (v->is_ours && v->before != NULL)
+            setenv(v->name, v->before, 1);
+        else if (v->is_ours)
+            unsetenv(v->name);
+        free(v->before);
+        *v = (struct variable){.name = v->name};
+    }
+}
+
+static cadre_err set_threads(const struct cadre_place *p)
 {
     char count[16];
     bool is_bound = p->unit != CADRE_UNIT_NOTHING;
+    cadre_err err = CADRE_OK;
 
     snprintf(count, sizeof count, "%u", p->threads);
-    setenv("OMP_NUM_THREADS", count, is_bound);
-    if (!is_bound)
-        return;
+    if (is_bound || getenv("OMP_NUM_THREADS") == NULL)
+        err = set_variable("OMP_NUM_THREADS", count);
+    if (!is_bound || err != CADRE_OK)
+        return err;
     /* Both stay within what the process is bound to. */
-    setenv("OMP_PLACES", p->unit == CADRE_UNIT_CORE ? "cores" : "threads", 1);
-    setenv("OMP_PROC_BIND", "close", 1);
+    err = set_variable("OMP_PLACES",
+                       p->unit == CADRE_UNIT_CORE ? "cores" : "threads");
+    return err == CADRE_OK ? set_variable("OMP_PROC_BIND", "close") : err;
 }
 
 /* All GPUs of the vendor, by UUID if each has one, else by number. Returns how
@@ -180,26 +222,40 @@ static uint32_t list_gpus(const struct cadre_place *p,
     return count;
 }
 
-/* Numbers mean the order of PCI; the second variable says so, whose default is
- * another order. Level Zero takes numbers only. */
-static cadre_err set_gpus(const struct cadre_place *p)
+/* Numbers mean the order of PCI; the variable `order` says so, whose default is
+ * another order. */
+static cadre_err show_gpus(const struct cadre_place *p,
+                           enum cadre_gpu_vendor vendor, bool by_uuid,
+                           const char *name, const char *order,
+                           const char *is_by_pci)
 {
     char *list = calloc((size_t)p->ngpus + 1, CADRE_GPU_UUID_MAX + 1);
+    cadre_err err = CADRE_OK;
 
     if (list == NULL)
         return CADRE_ENOMEM;
-    if (list_gpus(p, CADRE_GPU_NVIDIA, true, list) > 0) {
-        setenv("CUDA_VISIBLE_DEVICES", list, 1);
-        setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1);
-    }
-    if (list_gpus(p, CADRE_GPU_AMD, true, list) > 0)
-        setenv("ROCR_VISIBLE_DEVICES", list, 1);
-    if (list_gpus(p, CADRE_GPU_INTEL, false, list) > 0) {
-        setenv("ZE_AFFINITY_MASK", list, 1);
-        setenv("ZE_ENABLE_PCI_ID_DEVICE_ORDER", "1", 1);
+    if (list_gpus(p, vendor, by_uuid, list) > 0) {
+        err = set_variable(name, list);
+        if (err == CADRE_OK && order != NULL)
+            err = set_variable(order, is_by_pci);
     }
     free(list);
-    return CADRE_OK;
+    return err;
+}
+
+/* Level Zero takes numbers only. */
+static cadre_err set_gpus(const struct cadre_place *p)
+{
+    cadre_err err = show_gpus(p, CADRE_GPU_NVIDIA, true, "CUDA_VISIBLE_DEVICES",
+                              "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+
+    if (err == CADRE_OK)
+        err = show_gpus(p, CADRE_GPU_AMD, true, "ROCR_VISIBLE_DEVICES", NULL,
+                        NULL);
+    if (err == CADRE_OK)
+        err = show_gpus(p, CADRE_GPU_INTEL, false, "ZE_AFFINITY_MASK",
+                        "ZE_ENABLE_PCI_ID_DEVICE_ORDER", "1");
+    return err;
 }
 
 cadre_err cadre_place_apply(const struct cadre_place *place,
@@ -210,8 +266,14 @@ cadre_err cadre_place_apply(const struct cadre_place *place,
     if (err == CADRE_OK)
         err = set_gpus(place);
     if (err == CADRE_OK)
-        set_threads(place);
+        err = set_threads(place);
     return err;
+}
+
+void cadre_place_undo(void)
+{
+    unbind_process();
+    restore_variables();
 }
 
 cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,

@@ -65,7 +65,8 @@ cadre_err cadre_place_apply(const struct cadre_place *place,
 cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
                                   size_t room, struct cadre_error *error);
 
-/* Cores and memory as before the first apply(); the environment stays. */
+/* All as before the first apply(): cores, memory, and the environment. What a
+ * library has read of it meanwhile it keeps. */
 void cadre_place_undo(void);
 
 /* Where this process is, as the system says. */

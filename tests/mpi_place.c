@@ -31,6 +31,29 @@ CADRE_TASK(int, where,
     return threads != NULL ? (int)strtol(threads, NULL, 10) : 0;
 }
 
+/* What the environment says to OpenMP. */
+static const char *told_openmp(void)
+{
+    static const char *const names[] = {"OMP_NUM_THREADS", "OMP_PLACES",
+                                        "OMP_PROC_BIND"};
+    static char text[256];
+    size_t len = 0;
+
+    for (int i = 0; i < 3; i++) {
+        const char *is = getenv(names[i]);
+
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s;",
+                                is != NULL ? is : "not set");
+    }
+    return text;
+}
+
+CADRE_TASK(const char *, ask_told, (int ms))
+{
+    usleep((useconds_t)ms * 1000); /* so that each worker gets one */
+    return told_openmp();
+}
+
 CADRE_TASK(int, leave, (int i))
 {
     if (i == 1)
@@ -175,6 +198,36 @@ static void without_a_wish_nothing_is_bound(void)
     cadre_pool_destroy(pool);
 }
 
+/* All workers of a pool have been told this. */
+static void check_told(struct cadre_pool *pool, const char *want)
+{
+    struct cadre_future *f[8];
+
+    for (int i = 0; i < 8; i++)
+        f[i] = cadre_submit(pool, CADRE_FN(ask_told), 50);
+    for (int i = 0; i < 8; i++) {
+        char *told = NULL;
+
+        CHECK_OK(cadre_future_result(f[i], CADRE_INTO(&told)));
+        if (told != NULL)
+            CU_ASSERT_STRING_EQUAL(told, want);
+        free(told);
+        cadre_future_free(f[i]);
+    }
+}
+
+/* A resident is the same process in one pool after another. */
+static void the_environment_of_a_place_ends_with_it(void)
+{
+    struct cadre_pool *pool = pool_placed(1, 1, CADRE_PLACEMENT_COMPACT);
+
+    check_told(pool, "1;cores;close;");
+    cadre_pool_destroy(pool);
+    pool = pool_placed(4, 0, CADRE_PLACEMENT_DEFAULT);
+    check_told(pool, told_openmp());
+    cadre_pool_destroy(pool);
+}
+
 /* A program that runs this one under another host's name; false where that is
  * not allowed. */
 static bool write_script(char *path)
@@ -255,6 +308,7 @@ int main(int argc, char **argv)
         CHECK(two_pools_share_no_core_while_there_are_free_ones),
         CHECK(a_replacement_takes_the_place_of_the_lost),
         CHECK(without_a_wish_nothing_is_bound),
+        CHECK(the_environment_of_a_place_ends_with_it),
         CHECK(workers_on_another_host_plan_for_themselves),
         CHECK(what_is_not_there_is_refused),
         {NULL, NULL}};

@@ -338,6 +338,43 @@ static void a_rank_sees_its_gpus_only(void)
     CU_ASSERT_EQUAL(in_child(show_gpus_by_number), 0);
 }
 
+/* --- and back ------------------------------------------------------------- */
+
+static int go_and_come_back(void)
+{
+    const struct cadre_gpu gpus[] = {
+        {.vendor = CADRE_GPU_NVIDIA, .index = 2, .uuid = "GPU-aa"},
+        {.vendor = CADRE_GPU_AMD, .index = 1},
+        {.vendor = CADRE_GPU_INTEL, .index = 3}};
+    struct cadre_place place = {
+        .host_name = "here", .threads = 1, .gpus = gpus, .ngpus = 3};
+
+    setenv("CUDA_VISIBLE_DEVICES", "2,GPU-bb", 1);
+    unsetenv("CUDA_DEVICE_ORDER");
+    unsetenv("ROCR_VISIBLE_DEVICES");
+    setenv("ZE_AFFINITY_MASK", "", 1);
+    unsetenv("OMP_NUM_THREADS");
+    for (int i = 0; i < 2; i++) { /* one object after another */
+        MUST(cadre_place_apply(&place, &error) == CADRE_OK);
+        MUST(cadre_place_apply(&place, &error) == CADRE_OK);
+        MUST(is_variable("CUDA_VISIBLE_DEVICES", "GPU-aa"));
+        MUST(is_variable("OMP_NUM_THREADS", "1"));
+        cadre_place_undo();
+        MUST(is_variable("CUDA_VISIBLE_DEVICES", "2,GPU-bb"));
+        MUST(getenv("CUDA_DEVICE_ORDER") == NULL);
+        MUST(getenv("ROCR_VISIBLE_DEVICES") == NULL);
+        MUST(is_variable("ZE_AFFINITY_MASK", ""));
+        MUST(getenv("ZE_ENABLE_PCI_ID_DEVICE_ORDER") == NULL);
+        MUST(getenv("OMP_NUM_THREADS") == NULL);
+    }
+    return 0;
+}
+
+static void what_was_set_for_a_place_ends_with_it(void)
+{
+    CU_ASSERT_EQUAL(in_child(go_and_come_back), 0);
+}
+
 static const struct check_test tests[] = {
     CHECK(this_machine_has_the_cores_that_we_may_use),
     CHECK(the_binding_of_the_job_limits_what_there_is),
@@ -349,6 +386,7 @@ static const struct check_test tests[] = {
     CHECK(without_cores_nothing_is_bound),
     CHECK(cores_that_are_not_there_are_named),
     CHECK(a_rank_sees_its_gpus_only),
+    CHECK(what_was_set_for_a_place_ends_with_it),
     {NULL, NULL},
 };
 
