@@ -5,6 +5,7 @@
 #include "log.h"
 
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <hwloc.h>
 #include <stdio.h>
@@ -141,6 +142,40 @@ static cadre_err bind_process(const struct cadre_place *place,
     return err;
 }
 
+/* --- OpenMP --------------------------------------------------------------- */
+
+/* A program that is linked with OpenMP has read the environment when it was
+ * loaded, long before it has a place. So its threads are asked for by call. */
+
+/* What OpenMP would have started before it was told otherwise; 0: it was not.
+ */
+static int threads_before;
+
+/* dlsym() returns an object pointer for a function. */
+#define FIND(function, name)                                                   \
+    (*(void **)&(function) = dlsym(RTLD_DEFAULT, (name)))
+
+static void ask_openmp(uint32_t threads)
+{
+    void (*set)(int) = NULL;
+    int (*get)(void) = NULL;
+
+    FIND(set, "omp_set_num_threads");
+    FIND(get, "omp_get_max_threads");
+    if (set == NULL || get == NULL)
+        return;
+    if (threads_before == 0)
+        threads_before = get();
+    set((int)threads);
+}
+
+static void restore_openmp(void)
+{
+    if (threads_before > 0)
+        ask_openmp((uint32_t)threads_before);
+    threads_before = 0;
+}
+
 /* --- the environment ------------------------------------------------------ */
 
 /* All that is set here, and what it was before. */
@@ -188,8 +223,10 @@ static cadre_err set_threads(const struct cadre_place *p)
     cadre_err err = CADRE_OK;
 
     snprintf(count, sizeof count, "%u", p->threads);
-    if (is_bound || getenv("OMP_NUM_THREADS") == NULL)
+    if (is_bound || getenv("OMP_NUM_THREADS") == NULL) {
         err = set_variable("OMP_NUM_THREADS", count);
+        ask_openmp(p->threads);
+    }
     if (!is_bound || err != CADRE_OK)
         return err;
     /* Both stay within what the process is bound to. */
@@ -274,6 +311,7 @@ void cadre_place_undo(void)
 {
     unbind_process();
     restore_variables();
+    restore_openmp();
 }
 
 cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,

@@ -49,6 +49,8 @@ cadre_err cadre_ledger_add_this_host(struct cadre_ledger *ledger,
  * memory; set OMP_NUM_THREADS, OMP_PLACES, OMP_PROC_BIND and what makes only
  * its GPUs visible (CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER,
  * ROCR_VISIBLE_DEVICES, ZE_AFFINITY_MASK and ZE_ENABLE_PCI_ID_DEVICE_ORDER).
+ * An OpenMP that the process has already gets the number of threads by
+ * omp_set_num_threads(), which holds for the calling thread.
  * Call before anything can have looked at them, while no other thread reads the
  * environment. GPUs whose rank was given none stay as they are.
  *
@@ -65,8 +67,9 @@ cadre_err cadre_place_apply(const struct cadre_place *place,
 cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
                                   size_t room, struct cadre_error *error);
 
-/* All as before the first apply(): cores, memory, and the environment. What a
- * library has read of it meanwhile it keeps. */
+/* All as before the first apply(), from the same thread: cores, memory,
+ * OpenMP's threads and the environment. What else a library has read of that
+ * meanwhile it keeps. */
 void cadre_place_undo(void);
 
 /* Where this process is, as the system says. */
