@@ -314,21 +314,6 @@ void cadre_place_undo(void)
     restore_openmp();
 }
 
-cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
-                                  size_t room, struct cadre_error *error)
-{
-    struct cadre_place *place;
-    cadre_err err = cadre_place_decode(data, len, &place, error);
-
-    if (err != CADRE_OK)
-        return err;
-    if (text != NULL && room > 0)
-        cadre_place_describe(place, text, room);
-    err = cadre_place_apply(place, error);
-    cadre_place_destroy(place);
-    return err;
-}
-
 /* --- reading back --------------------------------------------------------- */
 
 void cadre_place_seen_fini(struct cadre_place_seen *seen)

@@ -9,8 +9,8 @@
  *                              cadre_ledger_reserve(ledger, &request, &plan,
  * &e) if (plan->must_say) cadre_log(CADRE_LOG_WARN, "%s", plan->note) for each
  * worker i:           cadre_place_encode(plan, i, &buffer), send worker, before
- * any task:     cadre_place_apply_bytes(bytes, len, text, ...)
- *                              cadre_log(CADRE_LOG_INFO, "%s", text)
+ * any task:     cadre_place_decode(bytes, len, &place, &e)
+ *                              cadre_place_apply(place, &e)
  * controller, at the end:      cadre_ledger_release(ledger, plan)
  *
  * On several hosts a worker whose host cadre_ledger_find() does not know sends
@@ -61,11 +61,6 @@ cadre_err cadre_ledger_add_this_host(struct cadre_ledger *ledger,
  */
 cadre_err cadre_place_apply(const struct cadre_place *place,
                             struct cadre_error *error);
-
-/* Decode and apply what cadre_place_encode() wrote; `text` (may be NULL) gets
- * the description. */
-cadre_err cadre_place_apply_bytes(const void *data, size_t len, char *text,
-                                  size_t room, struct cadre_error *error);
 
 /* All as before the first apply(), from the same thread: cores, memory,
  * OpenMP's threads and the environment. What else a library has read of that

@@ -20,10 +20,9 @@
 #include "isolate.h"
 #include "log.h"
 #include "pack.h"
-#include "place_host.h"
-#include "place_wish.h"
 #include "sentinel.h"
 #include "trap.h"
+#include "worker_place.h"
 #include "worker_stored.h"
 #include "worker_team.h"
 
@@ -108,8 +107,8 @@ struct worker {
     uint32_t bell;
     uint64_t spin_ns;
     struct cadre_workteams teams;
-    char place[256];  /* where this process is bound, for people; "": nowhere */
-    uint32_t batches; /* that have come */
+    struct cadre_workplace place;
+    uint32_t batches;         /* that have come */
     struct known **functions; /* by id */
     uint32_t functions_max;
     struct failed_row *failures;
@@ -188,8 +187,8 @@ void cadre_worker_describe(const cadre_task *task, struct cadre_task_info *info)
                                      .size = task->team->size,
                                      .worker = task->worker->rank,
                                      .attempt = (int)task->attempt,
-                                     .place = task->worker->place,
                                      .host = self.host};
+    cadre_workplace_tell(&task->worker->place, info);
 }
 
 /* --- results ---------------------------------------------------------------
@@ -856,43 +855,6 @@ static cadre_err send_ready(struct worker *w, uint32_t team, cadre_err err,
     return cadre_channel_flush(w->channel, error);
 }
 
-/* The bytes of the place that a wish comes to on this machine. */
-static cadre_err plan_wish(const struct cadre_msg_team *msg,
-                           struct cadre_buffer *place,
-                           struct cadre_error *error)
-{
-    struct cadre_place_wish wish;
-    struct cadre_machine *machine;
-    cadre_err err;
-
-    if ((err = cadre_wish_decode(msg->place, msg->place_len, &wish, error)) !=
-            CADRE_OK ||
-        (err = cadre_machine_read(&machine, error)) != CADRE_OK)
-        return err;
-    return cadre_wish_plan(&wish, machine, place, error);
-}
-
-/* Before any task, so that no library has looked at the GPUs yet. */
-static cadre_err take_place(struct worker *w, const struct cadre_msg_team *msg,
-                            struct cadre_error *error)
-{
-    struct cadre_buffer place = {0};
-    cadre_err err;
-
-    if (msg->place_len == 0)
-        return CADRE_OK;
-    if (!cadre_is_wish(msg->place, msg->place_len))
-        err = cadre_place_apply_bytes(msg->place, msg->place_len, w->place,
-                                      sizeof w->place, error);
-    else if ((err = plan_wish(msg, &place, error)) == CADRE_OK)
-        err = cadre_place_apply_bytes(place.data, place.len, w->place,
-                                      sizeof w->place, error);
-    cadre_buffer_fini(&place);
-    if (err == CADRE_OK)
-        cadre_log(CADRE_LOG_INFO, "placed: %s", w->place);
-    return err;
-}
-
 static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
                          struct cadre_error *error)
 {
@@ -900,8 +862,11 @@ static cadre_err on_team(struct worker *w, const struct cadre_frame *frame,
     struct cadre_msg_team msg;
     cadre_err err;
 
-    if ((err = cadre_team_decode(frame, &msg, error)) != CADRE_OK ||
-        (err = take_place(w, &msg, error)) != CADRE_OK ||
+    if ((err = cadre_team_decode(frame, &msg, error)) != CADRE_OK)
+        return err;
+    if (msg.place_len > 0)
+        err = cadre_workplace_take(&w->place, msg.place, msg.place_len, error);
+    if (err != CADRE_OK ||
         (err = cadre_workteam_form(&w->teams, &msg, &team, error)) != CADRE_OK)
         return err;
     return team->err == CADRE_OK ? CADRE_OK
@@ -998,9 +963,7 @@ static cadre_err on_store_put(struct worker *w, const struct cadre_frame *frame,
 static void leave_object(struct worker *w, uint32_t number)
 {
     cadre_workteams_close(&w->teams, number);
-    if (w->place[0] != '\0')
-        cadre_place_undo();
-    w->place[0] = '\0';
+    cadre_workplace_leave(&w->place);
 }
 
 static cadre_err on_end(struct worker *w, const struct cadre_frame *frame,
@@ -1246,6 +1209,7 @@ static void fini(struct worker *w)
     cadre_bells_destroy(w->bells);
     cadre_store_free(w->shown);
     cadre_workteams_fini(&w->teams);
+    cadre_workplace_fini(&w->place);
 }
 
 /* A task that crashes, or exits, is told about. */

@@ -11,10 +11,21 @@
 
 #define WORDS 16 /* of 64 cores */
 
-/* The cores that the process may run on, its process, and OMP_NUM_THREADS. */
+/* Is the task told exactly the cores of `set`? */
+static bool are_cores(const struct cadre_task_info *info, const cpu_set_t *set)
+{
+    for (int i = 0; i < info->npus; i++) {
+        if (!CPU_ISSET(info->pus[i], set))
+            return false;
+    }
+    return CPU_COUNT(set) == info->npus;
+}
+
+/* The cores that the process may run on, its process, OMP_NUM_THREADS, and what
+ * the task is told. */
 CADRE_TASK(int, where,
            (CADRE_OUT uint64_t cores[WORDS], CADRE_OUT int pid[1],
-            cadre_task *self, CADRE_OUT int is_told[1]))
+            cadre_task *self, CADRE_OUT int is_told[1], CADRE_OUT int told[1]))
 {
     const char *threads = getenv("OMP_NUM_THREADS");
     struct cadre_task_info info;
@@ -27,6 +38,12 @@ CADRE_TASK(int, where,
     pid[0] = (int)getpid();
     cadre_task_describe(self, &info);
     is_told[0] = strstr(info.place, "PU") != NULL;
+    if (info.npus > 0 && !are_cores(&info, &set))
+        cadre_task_fail(1, "told other cores than it is bound to");
+    if (is_told[0] != (info.npus > 0) || info.ngpus != 0)
+        cadre_task_fail(2, "told %d PUs and %d GPUs as numbers, but \"%s\"",
+                        info.npus, info.ngpus, info.place);
+    told[0] = info.threads;
     usleep(100000); /* so that each worker gets one */
     return threads != NULL ? (int)strtol(threads, NULL, 10) : 0;
 }
@@ -64,7 +81,7 @@ CADRE_TASK(int, leave, (int i))
 struct seen {
     int threads;
     uint64_t cores[WORDS];
-    int pid, is_told;
+    int pid, is_told, told_threads;
 };
 
 static int count(const struct seen *s)
@@ -122,8 +139,9 @@ static void look(struct cadre_pool *pool, struct seen *seen, int n)
         for (int i = 0; i < n; i++) {
             bool is_new = true;
 
-            CHECK_OK(cadre_future_result(
-                f[i], CADRE_INTO(&s.threads, s.cores, &s.pid, &s.is_told)));
+            CHECK_OK(cadre_future_result(f[i], CADRE_INTO(&s.threads, s.cores,
+                                                          &s.pid, &s.is_told,
+                                                          &s.told_threads)));
             cadre_future_free(f[i]);
             for (int k = 0; k < found; k++)
                 is_new &= seen[k].pid != s.pid;
@@ -145,6 +163,7 @@ static void each_worker_is_bound_to_a_core_of_its_own(void)
         CU_ASSERT(count(&seen[i]) >= 1 && count(&seen[i]) <= 2); /* threads */
         CU_ASSERT_EQUAL(seen[i].threads, 1);
         CU_ASSERT(seen[i].is_told);
+        CU_ASSERT_EQUAL(seen[i].told_threads, 1);
     }
     if (n == 2)
         CU_ASSERT_FALSE(share(&seen[0], &seen[1]));
@@ -194,6 +213,7 @@ static void without_a_wish_nothing_is_bound(void)
 
     look(pool, &seen, 1);
     CU_ASSERT_FALSE(seen.is_told);
+    CU_ASSERT_EQUAL(seen.told_threads, 0);
     CU_ASSERT(count(&seen) >= cores_here());
     cadre_pool_destroy(pool);
 }

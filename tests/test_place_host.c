@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "frame.h"
+#include "worker_place.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -184,9 +185,11 @@ static int bind_and_look(void)
     struct cadre_ledger *ledger = NULL;
     struct cadre_buffer buffer = {0};
     struct cadre_place_seen seen;
+    struct cadre_task_info info = {0};
+    struct cadre_workplace here = {0};
     const struct cadre_place *place;
     struct cadre_plan *plan;
-    char text[256], list[256], told[256];
+    char list[256], told[256];
 
     unsetenv("OMPI_COMM_WORLD_SIZE");
     MUST(cadre_ledger_create(&ledger) == CADRE_OK);
@@ -195,9 +198,13 @@ static int bind_and_look(void)
     place = &plan->places[0];
     MUST(place->npus > 0);
     MUST(cadre_place_encode(plan, 0, &buffer) == CADRE_OK);
-    MUST(cadre_place_apply_bytes(buffer.data, buffer.len, text, sizeof text,
-                                 &error) == CADRE_OK);
-    MUST(strstr(text, ": PU") != NULL);
+    MUST(cadre_workplace_take(&here, buffer.data, buffer.len, &error) ==
+         CADRE_OK);
+    cadre_workplace_tell(&here, &info);
+    MUST(strstr(info.place, ": PU") != NULL);
+    MUST(info.threads == 1 && info.npus == (int)place->npus);
+    MUST(memcmp(info.pus, place->pus, place->npus * sizeof *place->pus) == 0);
+    MUST(info.ngpus == 0);
     MUST(cadre_place_read_back(&seen, &error) == CADRE_OK);
     MUST(seen.npus == place->npus);
     MUST(memcmp(seen.pus, place->pus, seen.npus * sizeof *seen.pus) == 0);
@@ -210,6 +217,7 @@ static int bind_and_look(void)
     MUST(is_variable("OMP_NUM_THREADS", "1"));
     MUST(is_variable("OMP_PLACES", "cores"));
     MUST(is_variable("OMP_PROC_BIND", "close"));
+    cadre_workplace_fini(&here);
     cadre_place_seen_fini(&seen);
     cadre_buffer_fini(&buffer);
     cadre_ledger_release(ledger, plan);
@@ -338,6 +346,44 @@ static void a_rank_sees_its_gpus_only(void)
     CU_ASSERT_EQUAL(in_child(show_gpus_by_number), 0);
 }
 
+/* What a task on such a rank is told; then what it is told without a place. */
+static int tell_gpus(void)
+{
+    const struct cadre_gpu gpus[] = {{.vendor = CADRE_GPU_NVIDIA,
+                                      .index = 2,
+                                      .pci = "0000:81:00.0",
+                                      .uuid = "GPU-aa"},
+                                     {.vendor = CADRE_GPU_AMD, .index = 1}};
+    struct cadre_place place = {
+        .host_name = "here", .threads = 3, .gpus = gpus, .ngpus = 2};
+    const struct cadre_plan plan = {.places = &place, .nplaces = 1};
+    struct cadre_task_info info = {0}, later = {0};
+    struct cadre_workplace here = {0};
+    struct cadre_buffer buffer = {0};
+
+    MUST(cadre_place_encode(&plan, 0, &buffer) == CADRE_OK);
+    MUST(cadre_workplace_take(&here, buffer.data, buffer.len, &error) ==
+         CADRE_OK);
+    cadre_buffer_fini(&buffer);
+    cadre_workplace_tell(&here, &info);
+    MUST(info.threads == 3 && info.npus == 0 && info.ngpus == 2);
+    MUST(strcmp(info.gpus[0].vendor, "NVIDIA") == 0);
+    MUST(strcmp(info.gpus[0].pci, "0000:81:00.0") == 0);
+    MUST(strcmp(info.gpus[0].uuid, "GPU-aa") == 0);
+    MUST(strcmp(info.gpus[1].vendor, "AMD") == 0);
+    MUST(info.gpus[1].pci[0] == '\0' && info.gpus[1].uuid[0] == '\0');
+    cadre_workplace_leave(&here);
+    cadre_workplace_tell(&here, &later);
+    MUST(later.place[0] == '\0' && later.threads == 0 && later.ngpus == 0 &&
+         later.gpus == NULL);
+    return 0;
+}
+
+static void a_task_is_told_its_gpus(void)
+{
+    CU_ASSERT_EQUAL(in_child(tell_gpus), 0);
+}
+
 /* --- and back ------------------------------------------------------------- */
 
 static int go_and_come_back(void)
@@ -386,6 +432,7 @@ static const struct check_test tests[] = {
     CHECK(without_cores_nothing_is_bound),
     CHECK(cores_that_are_not_there_are_named),
     CHECK(a_rank_sees_its_gpus_only),
+    CHECK(a_task_is_told_its_gpus),
     CHECK(what_was_set_for_a_place_ends_with_it),
     {NULL, NULL},
 };

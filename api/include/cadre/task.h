@@ -96,6 +96,13 @@ struct cadre_task_record {
 CADRE_API void cadre_task_fail(int kind, const char *format, ...)
     CADRE_PRINTF(2, 3);
 
+/* A GPU that a task may use. */
+struct cadre_task_gpu {
+    const char *vendor; /* "NVIDIA", "AMD" or "Intel" */
+    const char *pci;    /* on which bus: "0000:81:00.0"; "": not known */
+    const char *uuid;   /* "GPU-8f4b..."; "": not known */
+};
+
 /* Where and as what a task runs. A function gets its `cadre_task *self` by
  * having such a parameter, which no caller gives. */
 struct cadre_task_info {
@@ -106,6 +113,15 @@ struct cadre_task_info {
     const char *host;  /* lent for ever */
     const char *place; /* the cores, memory and GPUs it is bound to, as text:
                           "node1: PUs 0-3, NUMA node 0"; "": not bound */
+
+    /* The same as numbers: 0 and NULL where its pool or executor has no wish.
+     * Lent, like the text, while the task runs. */
+    int threads;         /* that this rank should use, for each a core or, where
+                            those are too few, a hardware thread */
+    int npus;            /* hardware threads it is bound to; 0: not bound */
+    const uint32_t *pus; /* their numbers, the system's own, ascending */
+    int ngpus;           /* GPUs it was given, for itself alone */
+    const struct cadre_task_gpu *gpus;
 };
 
 CADRE_API void cadre_task_describe(const cadre_task *self,
