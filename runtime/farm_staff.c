@@ -10,6 +10,7 @@
  */
 #include "farm_internal.h"
 
+#include "gang.h"
 #include "log.h"
 #include "place_wish.h"
 
@@ -301,31 +302,54 @@ static bool has_room(const struct cadre_farm *farm)
     return farm->alive < farm->wanted && farm->nlanes == 1;
 }
 
+/* Teams of the workers at `hosts` (NULL: not free): on one host each as long as
+ * a host has enough, then of what is left. */
+static cadre_err hire_teams(struct cadre_farm *farm, struct cadre_crew *crew,
+                            const char **hosts, int *peers)
+{
+    struct lane *lane = farm->lanes[0];
+    bool is_near = true;
+    cadre_err err = CADRE_OK;
+
+    while (err == CADRE_OK && has_room(farm)) {
+        if (cadre_gang_choose(hosts, crew->nworkers, lane->ranks, is_near,
+                              peers)) {
+            for (int i = 0; i < lane->ranks; i++)
+                hosts[peers[i]] = NULL;
+            err = cadre_farm_hire(lane, crew, peers, 0, CADRE_HIRE_NEW);
+        } else if (is_near) {
+            is_near = false;
+        } else {
+            break;
+        }
+    }
+    return err;
+}
+
+static bool is_free(const struct cadre_worker *w)
+{
+    return w->team == NULL && !w->is_lost;
+}
+
 /* Teams of `crew`'s workers that are free; the rest sits on the bench, where
  * there is one. */
 static cadre_err hire_crew(struct cadre_farm *farm, struct cadre_crew *crew)
 {
-    int size = farm->options.ranks, n = 0;
-    int *peers = calloc((size_t)size, sizeof *peers);
-    cadre_err err = peers != NULL ? CADRE_OK : CADRE_ENOMEM;
+    int *peers = calloc((size_t)farm->options.ranks, sizeof *peers);
+    const char **hosts = calloc((size_t)crew->nworkers, sizeof *hosts);
+    cadre_err err = CADRE_ENOMEM;
 
-    for (int i = 0; i < crew->nworkers && err == CADRE_OK; i++) {
-        const struct cadre_worker *w = &crew->workers[i];
-
-        if (w->team != NULL || w->is_lost || !has_room(farm))
-            continue;
-        peers[n++] = i;
-        if (n == size) {
-            err =
-                cadre_farm_hire(farm->lanes[0], crew, peers, 0, CADRE_HIRE_NEW);
-            n = 0;
-        }
+    if (peers != NULL && hosts != NULL) {
+        for (int i = 0; i < crew->nworkers; i++)
+            hosts[i] = is_free(&crew->workers[i])
+                           ? crew->workers[i].process.host
+                           : NULL;
+        err = hire_teams(farm, crew, hosts, peers);
     }
+    free(hosts);
     free(peers);
     for (int i = 0; i < crew->nworkers && err == CADRE_OK; i++) {
-        const struct cadre_worker *w = &crew->workers[i];
-
-        if (w->team == NULL && !w->is_lost &&
+        if (is_free(&crew->workers[i]) &&
             present_ranks(farm) < farm->options.max_ranks)
             err = cadre_farm_bench(farm, crew, i);
     }

@@ -1,6 +1,9 @@
 /* gang.c - see gang.h. */
 #include "gang.h"
 
+#include <stddef.h>
+#include <string.h>
+
 static const struct cadre_gang_decision none = {CADRE_GANG_NONE, 0};
 
 static bool is_needy(const struct cadre_lane_state *l)
@@ -103,4 +106,29 @@ cadre_gang_decide(const struct cadre_gang_state *state)
         (i = busy_lane(state, first)) >= 0)
         return (struct cadre_gang_decision){CADRE_GANG_END_BUSY, i};
     return fill_gap(state, first);
+}
+
+/* As many of `size` as are free from `first` on, on its host if `is_near`. */
+static int choose_from(const char *const *hosts, int n, int first, int size,
+                       bool is_near, int *chosen)
+{
+    int count = 0;
+
+    for (int i = first; i < n && count < size; i++) {
+        if (hosts[i] != NULL &&
+            (!is_near || strcmp(hosts[i], hosts[first]) == 0))
+            chosen[count++] = i;
+    }
+    return count;
+}
+
+bool cadre_gang_choose(const char *const *hosts, int n, int size, bool is_near,
+                       int *chosen)
+{
+    for (int first = 0; first + size <= n; first++) {
+        if (hosts[first] != NULL &&
+            choose_from(hosts, n, first, size, is_near, chosen) == size)
+            return true;
+    }
+    return false;
 }

@@ -53,4 +53,11 @@ struct cadre_gang_decision {
 struct cadre_gang_decision
 cadre_gang_decide(const struct cadre_gang_state *state);
 
+/* The ranks of a team: `size` of the `n` whose host is not NULL (those are
+ * free), the first ones, or, if `is_near`, the first ones that are all on one
+ * host. `chosen` has room for `size` and gets their indices in ascending order.
+ * False: there are not as many, and `chosen` holds nothing of use. */
+bool cadre_gang_choose(const char *const *hosts, int n, int size, bool is_near,
+                       int *chosen);
+
 #endif

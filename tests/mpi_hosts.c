@@ -1,8 +1,9 @@
-/* mpi_hosts.c - a controller and two workers on another host, with which
- * something happens. Run by tests/hosts, which makes the hosts, with the name
+/* mpi_hosts.c - a controller and workers on another host, with which something
+ * happens. Run by tests/hosts, which makes the hosts, with the name
  * of a case; how it went is written to the file CADRE_TEST_VERDICT. */
 #include "mpi_check.h"
 
+#include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,13 @@ CADRE_TASK(double, sum, (size_t n, const double x[n]))
     for (size_t i = 0; i < n; i++)
         s += x[i];
     return s;
+}
+
+/* Is this rank on the far host, and how many of its team are? */
+CADRE_TASK(void, far_ones, (MPI_Comm comm, CADRE_OUT int out[2]))
+{
+    out[0] = host_is_far(0);
+    MPI_Allreduce(&out[0], &out[1], 1, MPI_INT, MPI_SUM, comm);
 }
 
 /* On the near host, by the script that made it. */
@@ -181,6 +189,81 @@ static void a_large_array_may_take_its_time(void)
     free(x);
 }
 
+/* Of the workers every other one is on the far host. */
+static void teams_are_on_one_host_if_they_fit(void)
+{
+    struct cadre_hpc_executor *ex;
+    struct cadre_future *f[20];
+    int teams_far = 0;
+
+    CADRE_CHECK(cadre_hpc_executor_create(
+        &(struct cadre_hpc_executor_options){
+            .max_workers = 2, .cores_per_worker = 2, .oversubscribe = true},
+        &ex));
+    for (int i = 0; i < 20; i++)
+        f[i] = cadre_submit(ex, CADRE_FN(far_ones));
+    for (int i = 0; i < 20; i++) {
+        int out[2][2] = {{-1, -1}, {-1, -1}};
+
+        EXPECT(cadre_future_result(f[i], CADRE_INTO(out)) == CADRE_OK);
+        EXPECT(out[0][0] == out[1][0]);
+        EXPECT(out[0][1] == 2 * out[0][0]);
+        EXPECT(out[1][1] == 2 * out[1][0]);
+        teams_far += out[0][0];
+        cadre_future_free(f[i]);
+    }
+    EXPECT(teams_far > 0 && teams_far < 20);
+    EXPECT(cadre_hpc_executor_destroy(ex) == CADRE_OK);
+}
+
+static void a_team_over_both_hosts_computes_together(void)
+{
+    struct cadre_executor *ex;
+    struct cadre_future *f;
+    int out[4][2] = {{0}}, ranks_far = 0;
+
+    CADRE_CHECK(cadre_executor_create(
+        &(struct cadre_executor_options){.cores = 4, .oversubscribe = true},
+        &ex));
+    f = cadre_submit(ex, CADRE_FN(far_ones));
+    EXPECT(cadre_future_result(f, CADRE_INTO(out)) == CADRE_OK);
+    for (int i = 0; i < 4; i++) {
+        ranks_far += out[i][0];
+        EXPECT(out[i][1] == 2);
+    }
+    EXPECT(ranks_far == 2);
+    cadre_future_free(f);
+    EXPECT(cadre_executor_destroy(ex) == CADRE_OK);
+}
+
+static void so_does_one_of_a_spawn_pool(void)
+{
+    struct cadre_spawn_pool *kept;
+    int out[3][2] = {{0}};
+
+    CADRE_CHECK(cadre_spawn_pool_create(
+        &(struct cadre_spawn_pool_options){.max_ranks = 4,
+                                           .ranks_per_task = 4,
+                                           .keep_teams = true,
+                                           .oversubscribe = true},
+        &kept));
+    for (int i = 0; i < 3; i++) {
+        struct cadre_future *f = cadre_submit(kept, CADRE_FN(far_ones));
+
+        EXPECT(cadre_future_result(f, CADRE_INTO(out[i])) == CADRE_OK);
+        EXPECT(out[i][1] == 2);
+        cadre_future_free(f);
+    }
+    cadre_spawn_pool_destroy(kept);
+}
+
+static void teams_over_two_hosts(void)
+{
+    teams_are_on_one_host_if_they_fit();
+    a_team_over_both_hosts_computes_together();
+    so_does_one_of_a_spawn_pool();
+}
+
 static void say_verdict(void)
 {
     FILE *f = fopen(getenv("CADRE_TEST_VERDICT"), "w");
@@ -210,14 +293,17 @@ int main(int argc, char **argv)
                  {"worker-killed", a_killed_worker_is_found},
                  {"host-killed", a_killed_host_is_found},
                  {"link-cut", a_cut_link_is_found},
-                 {"controller-killed", without_the_controller_they_end}};
+                 {"controller-killed", without_the_controller_they_end},
+                 {"teams", teams_over_two_hosts}};
     const char *limit = getenv("CADRE_SILENCE_S");
 
     CADRE_CHECK(cadre_init(&argc, &argv));
     silence_s = limit != NULL ? strtod(limit, NULL) : 5;
-    CADRE_CHECK(cadre_pool_create(
-        &(struct cadre_pool_options){.max_workers = 2, .oversubscribe = true},
-        &pool));
+    if (argc < 2 || strcmp(argv[1], "teams") != 0)
+        CADRE_CHECK(cadre_pool_create(
+            &(struct cadre_pool_options){.max_workers = 2,
+                                         .oversubscribe = true},
+            &pool));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (argc == 2 && strcmp(argv[1], cases[i].name) == 0)
             cases[i].run();

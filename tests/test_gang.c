@@ -334,6 +334,55 @@ static void narrow_tasks_fill_the_gaps(void)
     CU_ASSERT(p.busy_rank_ns * 10 >= 9 * p.now_ns * 4);
 }
 
+/* --- the ranks of a team -------------------------------------------------- */
+
+/* The indices are the digits of `want`; "": none are found. */
+static void chooses(const char *const *hosts, int n, int size, bool is_near,
+                    const char *want)
+{
+    int chosen[8];
+    char got[9] = "";
+
+    if (cadre_gang_choose(hosts, n, size, is_near, chosen)) {
+        for (int i = 0; i < size; i++)
+            got[i] = (char)('0' + chosen[i]);
+        got[size] = '\0';
+    }
+    CU_ASSERT_STRING_EQUAL(got, want);
+}
+
+static void near_ranks_are_on_one_host(void)
+{
+    const char *two[] = {"a", "b", "a", "b", "b"};
+
+    chooses(two, 5, 2, true, "02");
+    chooses(two, 5, 3, true, "134");
+    chooses(two, 5, 4, true, "");
+    chooses(two, 5, 1, true, "0");
+    chooses(two, 0, 1, true, "");
+}
+
+static void else_the_first_free_ones_are_taken(void)
+{
+    const char *two[] = {"a", "b", "a", "b", "b"};
+
+    chooses(two, 5, 4, false, "0123");
+    chooses(two, 5, 5, false, "01234");
+    chooses(two, 5, 6, false, "");
+}
+
+static void ranks_at_work_are_left_alone(void)
+{
+    const char *hosts[] = {NULL, "b", "a", "b", NULL, "a"};
+
+    chooses(hosts, 6, 2, true, "13");
+    chooses(hosts, 6, 3, true, "");
+    chooses(hosts, 6, 3, false, "123");
+    chooses(hosts, 6, 5, false, "");
+    hosts[3] = NULL;
+    chooses(hosts, 6, 2, true, "25");
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -347,6 +396,9 @@ int main(void)
         CHECK(every_task_ends_and_no_lane_starves),
         CHECK(a_stream_of_narrow_tasks_does_not_keep_a_wide_one_waiting),
         CHECK(narrow_tasks_fill_the_gaps),
+        CHECK(near_ranks_are_on_one_host),
+        CHECK(else_the_first_free_ones_are_taken),
+        CHECK(ranks_at_work_are_left_alone),
         {NULL, NULL}};
 
     return check_run("gang", tests);
