@@ -23,7 +23,8 @@ enum {
     NESTED_S = 2,            /* and those that a worker's tasks left open */
     FINALIZE_S = 20,         /* MPI_Finalize may take so long, ... */
     FAR_FINALIZE_S = 4,      /* ... in a worker that nobody watches meanwhile */
-    GIVE_UP_S = 2            /* ... or only so long after a failed check */
+    GIVE_UP_S = 2,           /* ... or only so long after a failed check */
+    RISKS_LEN = 256          /* of what cadre_environment_risks() says */
 };
 
 /* This process's part, between init and finalize. */
@@ -276,6 +277,16 @@ static cadre_err take_residents(MPI_Comm inter, struct cadre_error *error)
     return err;
 }
 
+/* Where MPI is the business of others: of mpirun, or of the program. */
+static void warn_of(const char *risks)
+{
+    if (risks[0] != '\0')
+        cadre_log(CADRE_LOG_WARN,
+                  "MPI was started %s: start with 'cadre run -n N -- PROGRAM', "
+                  "or have that in the environment before mpirun or MPI_Init",
+                  risks);
+}
+
 /* Every rank of `comm` (ours) takes its part. On a worker returns when it has
  * been released. */
 static cadre_err take_part(MPI_Comm comm, bool keep_environment,
@@ -335,7 +346,8 @@ cadre_init_program_comm(MPI_Comm comm,
     struct cadre_error error = {""};
     struct cadre_process controller;
     MPI_Comm mine = MPI_COMM_NULL;
-    int is_initialized = 0;
+    char risks[RISKS_LEN];
+    int is_initialized = 0, rank;
     cadre_err err;
 
     MPI_Initialized(&is_initialized);
@@ -354,6 +366,10 @@ cadre_init_program_comm(MPI_Comm comm,
     err = cadre_mpi_err(MPI_Comm_dup(comm, &mine), "duplicate", &error);
     if (err == CADRE_OK) {
         MPI_Comm_set_errhandler(mine, MPI_ERRORS_RETURN);
+        MPI_Comm_rank(mine, &rank);
+        cadre_environment_risks(true, risks, sizeof risks);
+        if (rank == 0)
+            warn_of(risks);
         err = take_part(mine, true, &error);
         MPI_Comm_free(&mine);
     }
@@ -410,7 +426,7 @@ cadre_err cadre_init_program(int *argc, char ***argv,
     struct cadre_error error = {""};
     struct cadre_process controller;
     bool is_spawned = cadre_crew_is_spawned(&controller);
-    bool is_risky = cadre_environment_is_risky();
+    char risks[RISKS_LEN];
     int is_initialized = 0, rank;
     cadre_err err;
 
@@ -427,16 +443,14 @@ cadre_err cadre_init_program(int *argc, char ***argv,
     cadre_stored_register();
     if (is_spawned)
         cadre_sentinel_start(&controller, true);
+    cadre_environment_risks(false, risks, sizeof risks);
     if ((err = start_mpi(argc, argv, &error)) != CADRE_OK)
         return cadre_error_publish(&error, err);
     if (is_spawned)
         work_and_leave();
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (rank == 0 && is_risky)
-        cadre_log(CADRE_LOG_WARN,
-                  "started by mpirun without EVENT_NOEPOLL=1 in its "
-                  "environment: starting workers can hang; use 'cadre run', or "
-                  "set it");
+    if (rank == 0)
+        warn_of(risks);
     err = take_part(MPI_COMM_WORLD, false, &error);
     if (rank > 0) {
         finalize_mpi(err == CADRE_OK ? 0 : 1, worker_limit_s());

@@ -150,10 +150,38 @@ void cadre_environment_started(void)
     cadre_folder_close_on_exec();
 }
 
-bool cadre_environment_is_risky(void)
+static const struct risk {
+    const char *name;
+    bool is_switch; /* its value matters, not only that it is there */
+    const char *without;
+} risks[] = {
+    {"EVENT_NOEPOLL", false, "starting workers may hang"},
+    {"OMPI_MCA_orte_enable_recovery", true,
+     "a worker that dies ends the whole program"},
+};
+
+/* As Open MPI reads it: "0", "false", "no" and the like are off. */
+static bool is_missing(const struct risk *risk)
 {
-    return getenv("OMPI_COMM_WORLD_SIZE") != NULL &&
-           getenv("EVENT_NOEPOLL") == NULL;
+    const char *value = getenv(risk->name);
+
+    return value == NULL ||
+           (risk->is_switch && strchr("0fFnNdD", value[0]) != NULL);
+}
+
+void cadre_environment_risks(bool is_started, char *text, size_t len)
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    if (!is_started && getenv("OMPI_COMM_WORLD_SIZE") == NULL)
+        return;
+    for (size_t i = 0; i < sizeof risks / sizeof risks[0] && n < len; i++) {
+        if (is_missing(&risks[i]))
+            n += (size_t)snprintf(text + n, len - n, "%swithout %s=1 (%s)",
+                                  n > 0 ? ", " : "", risks[i].name,
+                                  risks[i].without);
+    }
 }
 
 bool cadre_environment_has_memory(void)

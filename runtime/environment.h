@@ -3,6 +3,7 @@
 #define CADRE_RUNTIME_ENVIRONMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Set the variables that are not set; does nothing where the environment says
  * to keep things as they are (a worker of a program that chose its own
@@ -15,9 +16,12 @@ void cadre_environment_set(void);
  * to do with it. */
 void cadre_environment_started(void);
 
-/* Was this program started by mpirun without what keeps MPI_Comm_spawn from
- * hanging? Then nothing can be done from inside but to say so. */
-bool cadre_environment_is_risky(void);
+/* What MPI was started without, and what that means, for the end of a sentence
+ * ("without A=1 (so), without B=1 (thus)"); "": nothing is missing.
+ * `is_started`: MPI has been started; where it has not, and not by mpirun
+ * either, cadre_environment_set() helps. Else nothing can be done from inside
+ * but to say so. */
+void cadre_environment_risks(bool is_started, char *text, size_t len);
 
 /* Do messages within a host go through shared memory, as far as is known? */
 bool cadre_environment_has_memory(void);

@@ -67,7 +67,8 @@ CADRE_API bool cadre_is_controller(void);
  * MPI's files are then made in a folder that goes with this process and those
  * it starts; making it starts a process that waits for that. cadre_init() does
  * so itself in a program started alone; a launcher calls it before it starts
- * mpirun. */
+ * mpirun. Under a bare mpirun, and where the program has started MPI itself,
+ * cadre_init() comes too late and warns of what is missing. */
 CADRE_API void cadre_set_mpi_environment(void);
 
 /* "0.1.0" */
