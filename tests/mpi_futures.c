@@ -76,6 +76,27 @@ CADRE_TASK(char *, twice, (const char *s))
     return asprintf(&text, "%s%s", s, s) < 0 ? NULL : text;
 }
 
+/* Every argument counts differently. */
+CADRE_TASK(double, combine, (signed char p1, unsigned char p2, short p3, unsigned short p4, int p5, unsigned p6, long p7, unsigned long p8, float p9, double p10, signed char p11, unsigned char p12, const char *p13, bool p14, int p15, int64_t p16, long p17, unsigned long p18, float p19, double p20, signed char p21, unsigned char p22, short p23, unsigned short p24, int p25, int p26, const double p27[p26], unsigned long p28, float p29, double p30, signed char p31, unsigned char p32, short p33, unsigned short p34, int p35, unsigned p36, long p37, unsigned long p38, float p39))
+{
+    double x[] = {
+        (double)p1,     (double)p2,  (double)p3,      (double)p4,
+        (double)p5,     (double)p6,  (double)p7,      (double)p8,
+        (double)p9,     (double)p10, (double)p11,     (double)p12,
+        (double)p13[0], (double)p14, (double)p15,     (double)(p16 - INT64_MIN),
+        (double)p17,    (double)p18, (double)p19,     (double)p20,
+        (double)p21,    (double)p22, (double)p23,     (double)p24,
+        (double)p25,    (double)p26, p27[0] + p27[1], (double)p28,
+        (double)p29,    (double)p30, (double)p31,     (double)p32,
+        (double)p33,    (double)p34, (double)p35,     (double)p36,
+        (double)p37,    (double)p38, (double)p39};
+    double sum = 0;
+
+    for (int i = 0; i < 39; i++)
+        sum += (i + 1) * x[i];
+    return sum;
+}
+
 /* Leaves a mark, so that a test can see that it ran. */
 CADRE_TASK(int, mark, (const char *path, int i))
 {
@@ -139,6 +160,36 @@ static void a_future_is_an_argument(void)
         cadre_future_free(f1);
         cadre_pool_destroy(pool);
     }
+}
+
+/* As many as there may be: 39, with the function 40. */
+static void many_arguments_arrive_in_their_places(void)
+{
+    struct cadre_pool *pool = pool_of(1);
+    struct cadre_future *made = cadre_submit(pool, CADRE_FN(add), -10, -20);
+    double pair[] = {27, 0.5}, got = 0;
+    struct cadre_future *f = cadre_submit(
+        pool, CADRE_FN(combine), CADRE_ARG("p39", 39.5f), (signed char)-1,
+        (unsigned char)2, (short)-3, (unsigned short)4, -5, 6u, -7l, 8ul, 9.5f,
+        -10.25, (signed char)-11, (unsigned char)12, "thirteen", true, -15,
+        INT64_MIN + 16, -17l, 18ul, 19.5f, -20.25, (signed char)-21,
+        (unsigned char)22, (short)-23, (unsigned short)24, -25, 2, pair, 28ul,
+        29.5f, made, (signed char)-31, (unsigned char)32, (short)-33,
+        (unsigned short)34, -35, 36u, -37l, 38ul);
+
+    CHECK_OK(cadre_future_result(f, CADRE_INTO(&got)));
+    CU_ASSERT_EQUAL(
+        got,
+        combine((signed char)-1, (unsigned char)2, (short)-3, (unsigned short)4,
+                -5, 6u, -7l, 8ul, 9.5f, -10.25, (signed char)-11,
+                (unsigned char)12, "thirteen", true, -15, INT64_MIN + 16, -17l,
+                18ul, 19.5f, -20.25, (signed char)-21, (unsigned char)22,
+                (short)-23, (unsigned short)24, -25, 2, pair, 28ul, 29.5f, -30,
+                (signed char)-31, (unsigned char)32, (short)-33,
+                (unsigned short)34, -35, 36u, -37l, 38ul, 39.5f));
+    cadre_future_free(f);
+    cadre_future_free(made);
+    cadre_pool_destroy(pool);
 }
 
 static void five_values_come_together_again(void)
@@ -1008,6 +1059,7 @@ static void futures_outlive_everything(void)
 
 static const struct check_test tests[] = {
     CHECK(a_future_is_an_argument),
+    CHECK(many_arguments_arrive_in_their_places),
     CHECK(five_values_come_together_again),
     CHECK(a_chain_of_3000_ends),
     CHECK(a_chain_of_100000_fails),

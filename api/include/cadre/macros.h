@@ -4,7 +4,8 @@
 #ifndef CADRE_MACROS_H
 #define CADRE_MACROS_H
 
-/* At most this many arguments in CADRE_INTO and cadre_submit(). */
+/* At most this many arguments in CADRE_INTO, and in cadre_submit() with the
+ * function. */
 #define CADRE_MACRO_ARGS_MAX 40
 
 /* How many arguments (1 to 40). */
