@@ -2,11 +2,13 @@
  * started. */
 #include "mpi_check.h"
 
+#include <fcntl.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 CADRE_TASK(void, who, (int i, MPI_Comm comm, CADRE_OUT int out[3]))
@@ -68,6 +70,48 @@ CADRE_TASK(int, one_dies, (int i, MPI_Comm comm))
         kill(getpid(), SIGKILL);
     MPI_Barrier(comm);
     return i;
+}
+
+/* Tasks that run now, and how many did at most; kept in a file. */
+struct crowd {
+    int now, most;
+};
+
+static struct crowd count(const char *path, int change)
+{
+    struct crowd c = {0, 0};
+    int fd = open(path, O_RDWR);
+
+    flock(fd, LOCK_EX);
+    if (pread(fd, &c, sizeof c, 0) != sizeof c)
+        c = (struct crowd){0, 0};
+    c.now += change;
+    c.most = c.now > c.most ? c.now : c.most;
+    if (pwrite(fd, &c, sizeof c, 0) != sizeof c)
+        cadre_task_fail(1, "%s cannot be written", path);
+    close(fd);
+    return c;
+}
+
+/* Stays until `size` tasks have run at a time, and a while longer, in which
+ * there might be more. */
+CADRE_TASK(int, join, (const char *path, int size, MPI_Comm comm))
+{
+    double start = seconds();
+    int rank, most = 0;
+
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0) {
+        most = count(path, 1).most;
+        while ((most < size && seconds() - start < 20) ||
+               (most <= size && seconds() - start < 0.5)) {
+            usleep(10000);
+            most = count(path, 0).most;
+        }
+        count(path, -1);
+    }
+    MPI_Barrier(comm);
+    return most;
 }
 
 static struct cadre_spawn_pool *spawn_pool(int max_ranks, int ranks, bool keep)
@@ -156,6 +200,28 @@ static void fresh_means_new_processes_for_each_task(void)
         for (int k = 0; k < i; k++)
             CU_ASSERT_NOT_EQUAL(pid[i], pid[k]);
     }
+    cadre_spawn_pool_destroy(pool);
+}
+
+static void as_many_fresh_tasks_run_as_fit(void)
+{
+    enum { N = 4, FIT = 2 };
+    struct cadre_spawn_pool *pool = spawn_pool(5, 2, false);
+    char path[] = "/tmp/mpi_teams.XXXXXX";
+    int fd = mkstemp(path), most[N] = {0};
+    struct cadre_future *f[N];
+
+    CU_ASSERT_FATAL(fd >= 0);
+    close(fd);
+    for (int i = 0; i < N; i++)
+        f[i] = cadre_submit(pool, CADRE_FN(join), path, FIT);
+    CHECK_OK(cadre_gather(f, N, CADRE_INTO(most)));
+    for (int i = 0; i < N; i++) {
+        CU_ASSERT_EQUAL(most[i], FIT);
+        cadre_future_free(f[i]);
+    }
+    CU_ASSERT_EQUAL(count(path, 0).now, 0);
+    unlink(path);
     cadre_spawn_pool_destroy(pool);
 }
 
@@ -344,6 +410,7 @@ int main(int argc, char **argv)
         CHECK(a_task_of_one_rank_has_a_communicator_of_one),
         CHECK(a_starmap_takes_several_columns),
         CHECK(fresh_means_new_processes_for_each_task),
+        CHECK(as_many_fresh_tasks_run_as_fit),
         CHECK(kept_means_the_same_processes),
         CHECK(many_tasks_of_a_team_compute_together),
         CHECK(a_rank_that_fails_frees_the_others),
