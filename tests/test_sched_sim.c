@@ -753,8 +753,9 @@ static void lose_team(struct sim *sim, uint32_t team)
     lost.err = below(sim, 2) == 0 ? CADRE_ETIMEOUT : CADRE_ELOST;
     sim->lost_err = lost.err;
     doom_all(sim, t, lost.begun, lost.is_known);
+    sim->retiring -= t->is_retiring;
     if (held > 0 && t->is_retiring)
-        t->is_retiring = false; /* none of the counts has it */
+        t->is_retiring = false; /* none of the other counts has it */
     else if (held == 0)
         sim->idle--;
     t->lives = false;
@@ -1094,8 +1095,9 @@ static void go_on(struct sim *sim)
     if (sim->living - sim->retiring == 0) {
         uint32_t team = 0;
 
-        while (sim->teams[team].lives)
+        while (team < sim->team_count && sim->teams[team].lives)
             team++;
+        MUST(team < sim->team_count);
         add_team(sim, team);
     }
 }
