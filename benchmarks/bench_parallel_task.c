@@ -7,6 +7,8 @@
  *   after a task that has failed, less what a failure costs a team of one;
  *   against a bare MPI_Comm_create_group of two of four processes, and
  *   MPI_Comm_free.
+ * - The same task in new processes, which a spawn pool starts for each of its
+ *   tasks where it does not keep teams.
  * - 10^5 tasks of one to four ranks on four workers: their rate, and how the
  *   memory and the communicators of all processes grow after the first tenth.
  *
@@ -30,6 +32,7 @@ enum {
     TRIPS = 2000,
     WARM = 200,
     GROUPS = 500,
+    FRESH = 5,
     ROUNDS = 5,
     MANY = 100000,
     AHEAD = 200,
@@ -188,17 +191,23 @@ static void measure_groups(struct bench *b, char *program)
 
 /* --- Cadre ---------------------------------------------------------------- */
 
-static struct cadre_spawn_pool *pool_of(int max_ranks, int ranks)
+static struct cadre_spawn_pool *new_pool(int max_ranks, int ranks,
+                                         bool keep_teams)
 {
     struct cadre_spawn_pool *pool;
 
     CADRE_CHECK(cadre_spawn_pool_create(
         &(struct cadre_spawn_pool_options){.max_ranks = max_ranks,
                                            .ranks_per_task = ranks,
-                                           .keep_teams = true,
+                                           .keep_teams = keep_teams,
                                            .oversubscribe = true},
         &pool));
     return pool;
+}
+
+static struct cadre_spawn_pool *pool_of(int max_ranks, int ranks)
+{
+    return new_pool(max_ranks, ranks, true);
 }
 
 static void do_nothing(struct cadre_spawn_pool *pool)
@@ -257,6 +266,19 @@ static void measure_tasks(struct bench *b)
               cost_of_failure(pool) - bench_quantile(b, "failure", 0));
     cadre_spawn_pool_destroy(pool);
     cadre_spawn_pool_destroy(single);
+}
+
+static void measure_fresh(struct bench *b)
+{
+    struct cadre_spawn_pool *pool = new_pool(2, 2, false);
+
+    for (int i = 0; i < FRESH; i++) {
+        double begin = bench_seconds();
+
+        do_nothing(pool);
+        bench_add(b, "fresh", bench_seconds() - begin);
+    }
+    cadre_spawn_pool_destroy(pool);
 }
 
 /* --- many ----------------------------------------------------------------- */
@@ -355,11 +377,13 @@ int main(int argc, char **argv)
         measure_raw(b, argv[0]);
         measure_tasks(b);
         measure_groups(b, argv[0]);
+        measure_fresh(b);
     }
     bench_row(b, "raw", "raw trip to two, with a barrier", 1e6, "us");
     bench_row(b, "task", "task on a kept team of two", 1e6, "us");
     bench_at_most(b, "task, best round", 1e6 * bench_quantile(b, "task", 0),
                   2.5e6 * bench_quantile(b, "raw", 0), "us");
+    bench_row(b, "fresh", "task on a new team of two", 1e3, "ms");
     bench_row(b, "raw-group", "bare MPI_Comm_create_group, and free", 1e6,
               "us");
     bench_row(b, "failure", "a failure", 1e6, "us");
