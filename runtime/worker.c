@@ -102,6 +102,8 @@ struct worker {
     uint32_t generation;
     bool is_greeted;
     bool is_dismissed; /* BYE has come */
+    cadre_err refused; /* why this worker goes no further; CADRE_OK: it does */
+    struct cadre_error *why; /* the same in words; the caller's */
     bool has_pulse; /* the sentinel and the controller listen to each other */
     struct cadre_bells *bells;
     uint32_t bell;
@@ -1024,6 +1026,8 @@ static cadre_err on_hello(struct worker *w, const struct cadre_frame *frame,
 
     if ((err = cadre_hello_decode(frame, &hello, error)) != CADRE_OK)
         return err;
+    if (w->is_greeted)
+        return cadre_error_set(error, CADRE_EPROTO, "HELLO came twice");
     if (strcmp(hello.version, CADRE_VERSION) != 0)
         return cadre_error_set(error, CADRE_EVERSION,
                                "the controller is Cadre %s, the worker program "
@@ -1086,24 +1090,44 @@ static cadre_err on_frame(struct worker *w, const struct cadre_frame *frame,
                            "a frame that only workers send");
 }
 
-static cadre_err on_message(struct worker *w,
-                            const struct cadre_message *message,
-                            struct cadre_error *error)
+/* Tell the controller, once, that this worker goes no further. What comes after
+ * that is not looked at, but for BYE. */
+static void refuse(struct worker *w, cadre_err err,
+                   const struct cadre_error *error)
+{
+    struct cadre_msg_refuse msg = {.err = (int32_t)err, .text = error->text};
+
+    if (w->refused != CADRE_OK)
+        return;
+    w->refused = err;
+    *w->why = *error;
+    cadre_log(CADRE_LOG_WARN, "%s", error->text);
+    if (cadre_refuse_encode(&msg, w->generation,
+                            cadre_channel_buffer(w->channel, 0)) == CADRE_OK)
+        cadre_channel_flush(w->channel, NULL);
+}
+
+/* BYE may stand behind a frame that is refused. */
+static void on_message(struct worker *w, const struct cadre_message *message)
 {
     const unsigned char *at = message->data;
     size_t left = message->len;
+    struct cadre_error error = {""};
     struct cadre_frame frame;
-    cadre_err err = CADRE_OK;
+    cadre_err err;
 
-    while (left > 0 && err == CADRE_OK && !w->is_dismissed) {
-        err = cadre_frame_decode(at, left, &frame, error);
+    while (left > 0 && !w->is_dismissed) {
+        if ((err = cadre_frame_decode(at, left, &frame, &error)) != CADRE_OK) {
+            refuse(w, err, &error);
+            return;
+        }
         frame.bulks = message->bulks;
-        if (err == CADRE_OK)
-            err = on_frame(w, &frame, error);
+        if ((w->refused == CADRE_OK || frame.type == CADRE_FRAME_BYE) &&
+            (err = on_frame(w, &frame, &error)) != CADRE_OK)
+            refuse(w, err, &error);
         at += frame.len;
-        left -= err == CADRE_OK ? frame.len : 0;
+        left -= frame.len;
     }
-    return err;
 }
 
 /* How this worker has waited since the last message. */
@@ -1182,18 +1206,6 @@ static cadre_err next_message(struct worker *w, struct cadre_message *message,
     return CADRE_OK;
 }
 
-/* Tell the controller that it goes no further. */
-static void refuse(struct worker *w, cadre_err err,
-                   const struct cadre_error *error)
-{
-    struct cadre_msg_refuse msg = {.err = (int32_t)err, .text = error->text};
-
-    cadre_log(CADRE_LOG_WARN, "%s", error->text);
-    if (cadre_refuse_encode(&msg, w->generation,
-                            cadre_channel_buffer(w->channel, 0)) == CADRE_OK)
-        cadre_channel_flush(w->channel, NULL);
-}
-
 static void fini(struct worker *w)
 {
     enum { LINGER_MS = 1000 };
@@ -1228,9 +1240,11 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
 {
     struct worker w = {0};
     struct cadre_message message;
-    cadre_err err, result = CADRE_OK;
+    struct cadre_error trouble = {""};
+    cadre_err err;
 
     w.spin_ns = MS;
+    w.why = error;
     w.task_pointer = &w.task;
     w.task.worker = &w;
     MPI_Comm_rank(crew, &w.rank);
@@ -1238,25 +1252,18 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
         CADRE_OK)
         return err;
     atomic_store(&is_at_work, true);
-    result = cadre_workteams_init(&w.teams, crew, on_mpi_error, error);
-    if (result == CADRE_OK)
+    err = cadre_workteams_init(&w.teams, crew, on_mpi_error, &trouble);
+    if (err == CADRE_OK)
         guard(&w);
-    while (!w.is_dismissed && result == CADRE_OK) {
-        result = next_message(&w, &message, error);
-        if (result == CADRE_OK)
-            result = on_message(&w, &message, error);
-    }
-    if (result != CADRE_OK)
-        refuse(&w, result, error);
-    /* What comes after a refusal is not looked at, but for BYE. */
+    else
+        refuse(&w, err, &trouble);
     while (!w.is_dismissed) {
-        struct cadre_error ignored;
-
-        w.is_greeted = false;
-        if (next_message(&w, &message, &ignored) == CADRE_OK)
-            on_message(&w, &message, &ignored);
+        if ((err = next_message(&w, &message, &trouble)) == CADRE_OK)
+            on_message(&w, &message);
+        else
+            refuse(&w, err, &trouble);
     }
     fini(&w);
     atomic_store(&is_at_work, false);
-    return result;
+    return w.refused;
 }

@@ -119,18 +119,21 @@ void cadre_workteam_disband(struct cadre_workteams *teams, uint32_t number)
     free_team(t);
 }
 
-/* The members' ranks in the crew. NULL: out of memory, or no such worker. */
+/* The members' ranks in the crew. NULL: out of memory, no such worker, or this
+ * one is not just where it should be: it would wait for itself. */
 static int *members_of(const struct cadre_workteams *teams,
                        const struct cadre_msg_team *msg)
 {
     int *ranks = malloc(msg->size * sizeof *ranks);
-    int crew = 0;
+    int crew = 0, self = 0;
 
     MPI_Comm_size(teams->crew, &crew);
+    MPI_Comm_rank(teams->crew, &self);
     for (uint32_t i = 0; ranks != NULL && i < msg->size; i++) {
         uint32_t member = cadre_team_member(msg, i);
 
-        if (member >= (uint32_t)crew) {
+        if (member >= (uint32_t)crew ||
+            (member == (uint32_t)self) != (i == msg->rank)) {
             free(ranks);
             return NULL;
         }
