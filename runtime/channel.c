@@ -30,6 +30,7 @@ static const unsigned char announce_magic[4] = {'C', 'D', 'R', 'B'};
 struct pieces {
     MPI_Request *list;
     size_t count;
+    size_t missing; /* bytes that have not come; 0 for those that leave */
     bool has_failed;
 };
 
@@ -183,18 +184,30 @@ static void forget_pieces(struct pieces *pieces)
     *pieces = (struct pieces){0};
 }
 
+/* Those of the last piece, which has come, are not missing any more. */
+static void count_bytes(struct pieces *pieces, const MPI_Status *status)
+{
+    int n = 0;
+
+    if (pieces->missing == 0)
+        return;
+    MPI_Get_count(status, MPI_BYTE, &n);
+    pieces->missing -= n > 0 ? (size_t)n : 0;
+}
+
 /* Are they all through, well or not? */
 static bool test_pieces(struct pieces *pieces)
 {
     while (pieces->count > 0) {
+        MPI_Status status;
         int done = 0;
 
-        if (MPI_Test(&pieces->list[pieces->count - 1], &done,
-                     MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+        if (MPI_Test(&pieces->list[pieces->count - 1], &done, &status) !=
+            MPI_SUCCESS)
             pieces->has_failed = true;
-            done = 1;
-        }
-        if (!done)
+        else if (done)
+            count_bytes(pieces, &status);
+        else
             return false;
         pieces->count--;
     }
@@ -756,6 +769,7 @@ static bool begin_bulks(struct cadre_channel *s)
             return false;
     if (!make_pieces(&s->bulks, &s->arriving))
         return false;
+    s->arriving.missing = bytes_of(&s->bulks);
     if (start_pieces(s, s->receiving_from, false, &s->bulks, &s->arriving) ==
         MPI_SUCCESS)
         return true;
@@ -783,7 +797,7 @@ static bool has_bulks_now(struct cadre_channel *s)
         return false;
     }
     unburden_receiving(s);
-    has_failed = s->arriving.has_failed;
+    has_failed = s->arriving.has_failed || s->arriving.missing > 0;
     forget_pieces(&s->arriving);
     return has_failed ? lose_message(s) : true;
 }
