@@ -163,6 +163,14 @@ void cadre_crew_end(struct cadre_crew *crew, int worker)
         cadre_lookout_end(crew->lookout, worker);
 }
 
+/* Does the library itself speak, and is it another? (Who has only the protocol
+ * in common with it has a name that does not begin with a digit.) */
+static bool is_other_library(const char *version)
+{
+    return version[0] >= '0' && version[0] <= '9' &&
+           strcmp(version, CADRE_VERSION) != 0;
+}
+
 cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
                                 const struct cadre_frame *frame,
                                 struct cadre_error *error)
@@ -175,6 +183,11 @@ cadre_err cadre_crew_on_welcome(struct cadre_crew *crew, int peer,
         return err;
     if (w->is_welcome)
         return cadre_error_set(error, CADRE_EPROTO, "welcome came twice");
+    if (is_other_library(msg.version))
+        return cadre_error_set(error, CADRE_EVERSION,
+                               "the worker program is Cadre %s, the "
+                               "controller %s: link both with the same",
+                               msg.version, CADRE_VERSION);
     memcpy(w->process.host, msg.host, sizeof w->process.host);
     w->process.pid = msg.pid;
     w->process.pid_namespace = msg.pid_namespace;

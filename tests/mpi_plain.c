@@ -103,6 +103,27 @@ static void what_they_refuse_is_told(void)
     cadre_socket_close(sock);
 }
 
+static void refused(const char *program, const char *theirs, const char *ours)
+{
+    struct cadre_pool *pool;
+
+    CHECK_ERR(CADRE_EVERSION,
+              cadre_pool_create(
+                  &(struct cadre_pool_options){.max_workers = 1,
+                                               .worker_program = program,
+                                               .oversubscribe = true},
+                  &pool));
+    CHECK_SAYS(theirs);
+    CHECK_SAYS(ours);
+}
+
+static void another_version_is_refused_and_both_are_named(void)
+{
+    refused(OTHER_LIBRARY, "worker program is Cadre 9.8.7",
+            "the controller " CADRE_VERSION);
+    refused(OTHER_PROTOCOL, "version 77 of the protocol", "version 3");
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -110,6 +131,7 @@ int main(int argc, char **argv)
         CHECK(their_failures_come_with_text_and_kind),
         CHECK(they_answer_calls_through_a_socket),
         CHECK(what_they_refuse_is_told),
+        CHECK(another_version_is_refused_and_both_are_named),
         {NULL, NULL}};
     int status;
 
