@@ -329,8 +329,7 @@ static void a_rank_that_hangs_behind_a_failure_is_ended(void)
 {
     struct cadre_executor *ex = executor(3);
     struct cadre_future *task = cadre_submit(ex, CADRE_FN(rank_1_fails), 700);
-    struct cadre_future *value =
-        cadre_stored_get(ex, CADRE_TEAM(0), "nothing");
+    struct cadre_future *value = cadre_stored_get(ex, CADRE_TEAM(0), "nothing");
 
     CHECK_OK(cadre_future_wait(task, 20000));
     fails(task, CADRE_ETASK, "as it should");
