@@ -190,7 +190,7 @@ static cadre_err put_args(struct cadre_future *f,
             void *copy = NULL;
 
             extra_bytes(proto, i, by_param, &bytes, NULL);
-            if (bytes > 0) {
+            if (bytes > 0 && extra != NULL) {
                 copy = memcpy(extra, by_param[i]->pointer, bytes);
                 extra += padded(bytes);
             }

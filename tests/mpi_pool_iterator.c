@@ -115,10 +115,12 @@ enum { BYTES = 10 };
 #endif
 
 /* After the first ones no number costs memory that stays: neither here nor at a
- * worker (which is one alone, so that it has them all) BYTES each. */
-static void stream_a_million(int workers, bool unordered)
+ * worker (which is one alone, so that it has them all) BYTES each. How many
+ * are on their way at a time differs, up to 16 MiB: there must be so many that
+ * this does not hide what stays. */
+static void stream_millions(int workers, bool unordered)
 {
-    enum { FIRST = 200000, N = 1000000 };
+    enum { FIRST = 1000000, N = 4000000 };
     struct cadre_pool *pool = pool_of(workers);
     int64_t ours, theirs = 0;
 
@@ -140,13 +142,13 @@ static void stream_a_million(int workers, bool unordered)
 
 static void an_iterators_results_come_in_order_and_memory_stays_flat(void)
 {
-    stream_a_million(1, false);
-    stream_a_million(2, false);
+    stream_millions(1, false);
+    stream_millions(2, false);
 }
 
 static void unordered_results_come_once_each_and_memory_stays_flat(void)
 {
-    stream_a_million(2, true);
+    stream_millions(2, true);
 }
 
 static void an_endless_iterator_is_stopped_by_the_callback(void)
