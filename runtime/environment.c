@@ -116,13 +116,26 @@ static void set_folders(void)
         setenv(folders[i], path, 0);
 }
 
-/* Without 'cma', a copy from one process to another by the kernel: UCX ends the
- * process that copies when the other one has died. */
-static const char *transports(void)
+/* By 'cma' the kernel copies from one process to another: UCX ends the process
+ * that copies when the other one has died. It is for messages that are fetched
+ * by the receiver (rendezvous). On one host there are none, then: a large one
+ * goes through shared memory in pieces. 'cma' is there all the same, as without
+ * it UCX has 'tcp' for its place and asks the kernel for news at each poll,
+ * which makes a trip between three processes ten times as long. */
+static void set_transports(void)
 {
-    if (has_fast_fabric())
-        return "^cma";
-    return has_room_in_memory() ? "posix,self,tcp" : "sysv,self,tcp";
+    if (has_fast_fabric()) {
+        setenv("UCX_TLS", "^cma", 0);
+        /* A smaller message is on its way at once, even if the receiver is deep
+         * in a task: otherwise both sides must look again and again meanwhile,
+         * which takes a fifth of a core from the tasks. */
+        setenv("UCX_RNDV_THRESH", "1m", 0);
+        return;
+    }
+    setenv("UCX_TLS",
+           has_room_in_memory() ? "posix,cma,self,tcp" : "sysv,cma,self,tcp",
+           0);
+    setenv("UCX_RNDV_THRESH", "inf", 0);
 }
 
 void cadre_environment_set(void)
@@ -133,11 +146,7 @@ void cadre_environment_set(void)
         setenv(settings[i].name, settings[i].value, 0);
     set_folders();
     set_launcher();
-    setenv("UCX_TLS", transports(), 0);
-    /* A smaller message is on its way at once, even if the receiver is deep in
-     * a task: otherwise both sides must look again and again meanwhile, which
-     * takes a fifth of a core from the tasks. */
-    setenv("UCX_RNDV_THRESH", "1m", 0);
+    set_transports();
     setenv("UCX_WARN_UNUSED_ENV_VARS", "n", 0);
     if (geteuid() == 0) { /* containers; mpirun would refuse */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
