@@ -9,10 +9,11 @@
  *
  * Signals, from handle_signals() on:
  *
- *     no rows yet ──SIGINT, SIGTERM, SIGHUP──► leave
- *     rows ──the same──► ending: no more input, what waits is dropped, what
- * runs │     ends, what is there is printed ├──a second one, or --grace
- * seconds──► leave └──► report
+ *     no rows yet   SIGINT, SIGTERM, SIGHUP ──► leave
+ *     rows          the same ──► ending
+ *     ending        no more input, what waits is dropped, what runs ends, what
+ *                   is there is printed ──► report
+ *                   a second signal, or --grace seconds ──► leave
  *
  * Who leaves takes the workers along: they are in a session of their own, where
  * the terminal's signals do not reach them, and end when they see that the

@@ -4,10 +4,12 @@
  * happened, and waits for ever for ranks that hang when rank 0 is gone. So rank
  * 0 reports its status here (rank.c), and what follows is a small machine:
  *
- *     RUNNING ──rank 0 ended──► ENDING ──5 s, or 1 s──► TERMINATED ──2 s──►
- * KILLED │   │                       └───────── mpirun ended ────────┴──► done
- *      │   └──a second signal──► TERMINATED, rank 0 killed
- *      └──signal: passed on to the program
+ *     RUNNING     a signal: passed on to the program
+ *                 a second signal: rank 0 is killed ──► TERMINATED
+ *                 rank 0 has ended ──► ENDING
+ *     ENDING      after 5 s, or 1 s ──► TERMINATED
+ *     TERMINATED  after 2 s ──► KILLED
+ *     any         mpirun has ended ──► done
  *
  * The other ranks have five seconds to end after rank 0, or one where it was
  * ended by a signal, or asked to.

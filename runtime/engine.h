@@ -146,9 +146,9 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
                                 uint64_t deadline_ns, struct cadre_crew **crew,
                                 struct cadre_error *error);
 
-/* Start workers and make a crew of them, with a deadline for all together; once
- * more if one dies meanwhile. The lock is let go. Errors as above and of
- * cadre_crew_spawn(). */
+/* Start workers and make a crew of them, with a deadline for all together;
+ * again, a few times, if one dies meanwhile. The lock is let go. Errors as
+ * above and of cadre_crew_spawn(). */
 cadre_err cadre_engine_spawn_crew(struct cadre_engine *engine,
                                   struct cadre_spawn *spawn,
                                   struct cadre_crew **crew,
