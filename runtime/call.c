@@ -1,11 +1,14 @@
 /* call.c - symbols by dlopen and dlsym, calls by libffi.
  *
- * libffi works out once, in create, which argument goes to which register
- * (ffi_prep_cif). An invoke is then one ffi_call and nothing else, except that
- * a result smaller than a register passes through a whole one: libffi widens
- * integers to ffi_arg, and may write as many bytes for a float.
+ * A call whose arguments fit the registers goes by these (call_registers.h).
+ * Any other is prepared once, in create (ffi_prep_cif), and an invoke is then
+ * one ffi_call, except that a result smaller than a register passes through a
+ * whole one: libffi widens integers to ffi_arg, and may write as many bytes for
+ * a float.
  */
 #include "call.h"
+
+#include "call_registers.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -265,8 +268,10 @@ struct ffi_struct {
 };
 
 struct cadre_call {
-    ffi_cif cif;
     cadre_symbol_fn fn;
+    bool fits_registers;
+    struct cadre_registers registers; /* if so; else what follows */
+    ffi_cif cif;
     cadre_type narrow;          /* result type if a number smaller than ffi_arg,
                                    else VOID */
     struct ffi_struct *structs; /* owned; `cif` borrows them */
@@ -489,10 +494,11 @@ cadre_err cadre_call_create(const struct cadre_proto *proto, cadre_symbol_fn fn,
                                "no memory to call '%.100s'", proto->name);
     c->fn = fn;
     c->narrow = CADRE_VOID;
+    c->fits_registers = cadre_registers_plan(proto, &c->registers);
     if (proto->result_of == NULL &&
         cadre_type_size(proto->result) < sizeof(ffi_arg))
         c->narrow = proto->result;
-    if ((err = prepare(c, proto, error)) != CADRE_OK) {
+    if (!c->fits_registers && (err = prepare(c, proto, error)) != CADRE_OK) {
         cadre_call_destroy(c);
         return err;
     }
@@ -535,7 +541,8 @@ static void **keep_args(const struct cadre_call *call, void **args,
 }
 
 /* libffi only reads the cif; its prototype lacks the const. */
-void cadre_call_invoke(const struct cadre_call *call, void **args, void *result)
+static void invoke_by_ffi(const struct cadre_call *call, void **args,
+                          void *result)
 {
     ffi_cif *cif = (ffi_cif *)&call->cif;
     void *copies[CADRE_PARAMS_MAX];
@@ -548,4 +555,12 @@ void cadre_call_invoke(const struct cadre_call *call, void **args, void *result)
     }
     ffi_call(cif, call->fn, &wide, args);
     narrow(call->narrow, &wide, result);
+}
+
+void cadre_call_invoke(const struct cadre_call *call, void **args, void *result)
+{
+    if (call->fits_registers)
+        cadre_registers_invoke(&call->registers, call->fn, args, result);
+    else
+        invoke_by_ffi(call, args, result);
 }

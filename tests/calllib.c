@@ -35,6 +35,46 @@ SAME(float_complex, float complex)
 SAME(double_complex, double complex)
 SAME(long_double_complex, long double complex)
 
+/* All registers full, and one argument more, which comes back where the others
+ * are right. */
+#define FULL                                                                   \
+    int8_t a, double b, uint16_t c, float d, int32_t e, double f, bool g,      \
+        float h, uint64_t i, double j, int16_t k, float l, double m, float n
+#define IS_FULL                                                                \
+    (a == -1 && b == 2 && c == 65533 && d == -4 && e == -5 && f == 6 && g &&   \
+     h == 8 && i == (uint64_t)-9 && j == -10 && k == -11 && l == 12 &&         \
+     m == 13 && n == -14)
+#define LATE(name, T)                                                          \
+    T call_##name##_late(FULL, T x);                                           \
+    T call_##name##_late(FULL, T x)                                            \
+    {                                                                          \
+        return IS_FULL ? x : (T)0;                                             \
+    }
+
+LATE(bool, bool)
+LATE(int8, int8_t)
+LATE(uint8, uint8_t)
+LATE(int16, int16_t)
+LATE(uint16, uint16_t)
+LATE(int32, int32_t)
+LATE(uint32, uint32_t)
+LATE(int64, int64_t)
+LATE(uint64, uint64_t)
+LATE(float, float)
+LATE(double, double)
+
+int16_t call_full(FULL);
+int16_t call_full(FULL)
+{
+    return IS_FULL ? -321 : 0;
+}
+
+float call_full_of_real(FULL);
+float call_full_of_real(FULL)
+{
+    return IS_FULL ? -0.5f : 0;
+}
+
 /* Thirty-six parameters of all types: the sum of each times its position. */
 #define PARAMS(n)                                                              \
     bool a##n, int8_t b##n, float c##n, uint8_t d##n, double e##n,             \

@@ -81,6 +81,90 @@ static void a_result_of_every_type_fits_its_own_width(void)
     SAME(long_double_complex, long double complex, 1.0L / 3 + 2.0L / 3 * I);
 }
 
+#define FULL                                                                   \
+    "int8_t a, double b, uint16_t c, float d, int32_t e, double f, bool g, "   \
+    "float h, uint64_t i, double j, int16_t k, float l, double m, float n"
+
+/* Arguments for all registers, and room for one more. */
+struct full {
+    int8_t a;
+    double b;
+    uint16_t c;
+    float d;
+    int32_t e;
+    double f;
+    bool g;
+    float h;
+    uint64_t i;
+    double j;
+    int16_t k;
+    float l;
+    double m;
+    float n;
+};
+
+static const struct full full = {-1,           2,   65533, -4, -5, 6,  true, 8,
+                                 (uint64_t)-9, -10, -11,   12, 13, -14};
+
+static void list_full(struct full *f, void *args[14])
+{
+    void *all[] = {&f->a, &f->b, &f->c, &f->d, &f->e, &f->f, &f->g,
+                   &f->h, &f->i, &f->j, &f->k, &f->l, &f->m, &f->n};
+
+    memcpy(args, all, sizeof all);
+}
+
+static void arguments_may_fill_all_registers(void)
+{
+    struct full f = full;
+    int16_t got = 0;
+    float real = 0;
+    void *args[14];
+
+    list_full(&f, args);
+    call_in(CALLLIB, "int16_t call_full(" FULL ")", args, &got);
+    CU_ASSERT_EQUAL(got, -321);
+    call_in(CALLLIB, "float call_full_of_real(" FULL ")", args, &real);
+    CU_ASSERT_EQUAL(real, -0.5f);
+}
+
+/* As SAME, behind arguments that take all registers. */
+#define LATE(name, T, value)                                                   \
+    do {                                                                       \
+        struct {                                                               \
+            T value_;                                                          \
+            unsigned char after[16];                                           \
+        } r;                                                                   \
+        unsigned char want[16];                                                \
+        struct full f = full;                                                  \
+        void *args[15];                                                        \
+        T x = value;                                                           \
+                                                                               \
+        list_full(&f, args);                                                   \
+        args[14] = &x;                                                         \
+        memset(&r, 0xa5, sizeof r);                                            \
+        memset(want, 0xa5, sizeof want);                                       \
+        call_in(CALLLIB, #T " call_" #name "_late(" FULL ", " #T " x)", args,  \
+                &r.value_);                                                    \
+        CU_ASSERT_TRUE(r.value_ == x);                                         \
+        CU_ASSERT_EQUAL(memcmp(r.after, want, sizeof want), 0);                \
+    } while (0)
+
+static void one_argument_more_than_registers_arrives_too(void)
+{
+    LATE(bool, bool, true);
+    LATE(int8, int8_t, INT8_MIN);
+    LATE(uint8, uint8_t, UINT8_MAX);
+    LATE(int16, int16_t, INT16_MIN);
+    LATE(uint16, uint16_t, UINT16_MAX);
+    LATE(int32, int32_t, INT32_MIN);
+    LATE(uint32, uint32_t, UINT32_MAX);
+    LATE(int64, int64_t, INT64_MIN);
+    LATE(uint64, uint64_t, UINT64_MAX);
+    LATE(float, float, -1.5f);
+    LATE(double, double, -1e300);
+}
+
 #define MANY(n)                                                                \
     "bool a" #n ", int8_t b" #n ", float c" #n ", uint8_t d" #n                \
     ", double e" #n ", int16_t f" #n ", long double g" #n ", uint16_t h" #n    \
@@ -372,6 +456,8 @@ int main(void)
 {
     static const struct check_test tests[] = {
         CHECK(a_result_of_every_type_fits_its_own_width),
+        CHECK(arguments_may_fill_all_registers),
+        CHECK(one_argument_more_than_registers_arrives_too),
         CHECK(thirty_six_parameters_of_all_types_arrive_in_place),
         CHECK(complex_numbers_of_every_width_arrive_between_others),
         CHECK(a_function_without_arguments_or_result_is_called),
