@@ -13,17 +13,6 @@
 #define ESTIMATE_MAX                                                           \
     1125899906842624.0 /* 2^50 ns: two weeks; sums stay small */
 
-struct cadre_job *cadre_queue_job(const struct cadre_queue *queue, uint32_t job)
-{
-    return cadre_slots_at(&queue->jobs, job);
-}
-
-struct cadre_kind *cadre_queue_kind(const struct cadre_queue *queue,
-                                    const struct cadre_job *job)
-{
-    return cadre_slots_at(&queue->kinds, job->slot.tag);
-}
-
 static struct cadre_range *range_at(const struct cadre_queue *queue,
                                     uint32_t range)
 {

@@ -82,10 +82,17 @@ struct cadre_queue {
 void cadre_queue_init(struct cadre_queue *queue);
 void cadre_queue_fini(struct cadre_queue *queue);
 
-struct cadre_job *cadre_queue_job(const struct cadre_queue *queue,
-                                  uint32_t job);
-struct cadre_kind *cadre_queue_kind(const struct cadre_queue *queue,
-                                    const struct cadre_job *job);
+static inline struct cadre_job *cadre_queue_job(const struct cadre_queue *queue,
+                                                uint32_t job)
+{
+    return cadre_slots_at(&queue->jobs, job);
+}
+
+static inline struct cadre_kind *
+cadre_queue_kind(const struct cadre_queue *queue, const struct cadre_job *job)
+{
+    return cadre_slots_at(&queue->kinds, job->slot.tag);
+}
 
 /* The terms of `job`; NULL: it has none. */
 struct cadre_terms *cadre_queue_terms(const struct cadre_queue *queue,

@@ -6,8 +6,6 @@
 #include <string.h>
 
 enum {
-    BLOCK_SHIFT = 8, /* records in a block: 16 KiB of jobs */
-    BLOCK_RECORDS = 1 << BLOCK_SHIFT,
     LOAD = 2, /* records per bucket, on average at most */
     ARRAY_FIRST = 16
 };
@@ -34,9 +32,7 @@ cadre_err cadre_array_reserve(void *array, uint32_t *cap, uint64_t need,
 
 static struct cadre_slot *record(const struct cadre_slots *slots, uint32_t slot)
 {
-    return (struct cadre_slot *)(slots->blocks[slot >> BLOCK_SHIFT] +
-                                 (slot & (BLOCK_RECORDS - 1)) *
-                                     slots->record_size);
+    return cadre_slots_at(slots, slot);
 }
 
 /* Every bit of the result depends on every bit of `id`, be ids numbers in a row
@@ -115,14 +111,14 @@ static cadre_err add_block(struct cadre_slots *slots)
     char *block;
     cadre_err err;
 
-    if (slots->block_count == (CADRE_NO_SLOT >> BLOCK_SHIFT))
+    if (slots->block_count == (CADRE_NO_SLOT >> CADRE_SLOTS_SHIFT))
         return CADRE_ENOMEM; /* four thousand million records */
     err = cadre_array_reserve(&slots->blocks, &slots->block_cap,
                               (uint64_t)slots->block_count + 1,
                               sizeof *slots->blocks);
     if (err != CADRE_OK)
         return err;
-    if ((block = malloc(slots->record_size << BLOCK_SHIFT)) == NULL)
+    if ((block = malloc(slots->record_size << CADRE_SLOTS_SHIFT)) == NULL)
         return CADRE_ENOMEM;
     slots->blocks[slots->block_count++] = block;
     return CADRE_OK;
@@ -134,7 +130,7 @@ cadre_err cadre_slots_reserve_many(struct cadre_slots *slots, uint64_t count)
     cadre_err err = reserve_buckets(slots, count);
 
     while (err == CADRE_OK && need > (uint64_t)slots->block_count
-                                         << BLOCK_SHIFT)
+                                         << CADRE_SLOTS_SHIFT)
         err = add_block(slots);
     return err;
 }
@@ -188,11 +184,6 @@ uint32_t cadre_slots_find(const struct cadre_slots *slots, uint64_t id)
     while (slot != CADRE_NO_SLOT && record(slots, slot)->id != id)
         slot = record(slots, slot)->chain;
     return slot;
-}
-
-void *cadre_slots_at(const struct cadre_slots *slots, uint32_t slot)
-{
-    return record(slots, slot);
 }
 
 void cadre_list_init(struct cadre_list *list)

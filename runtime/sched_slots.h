@@ -59,8 +59,18 @@ void cadre_slots_remove(struct cadre_slots *slots, uint32_t slot);
 /* The slot of `id`, or CADRE_NO_SLOT. */
 uint32_t cadre_slots_find(const struct cadre_slots *slots, uint64_t id);
 
+enum {
+    CADRE_SLOTS_SHIFT = 8, /* of the records in a block: 16 KiB of jobs */
+    CADRE_SLOTS_BLOCK = 1 << CADRE_SLOTS_SHIFT
+};
+
 /* The record in `slot`; lent until it is removed. */
-void *cadre_slots_at(const struct cadre_slots *slots, uint32_t slot);
+static inline void *cadre_slots_at(const struct cadre_slots *slots,
+                                   uint32_t slot)
+{
+    return slots->blocks[slot >> CADRE_SLOTS_SHIFT] +
+           (slot & (CADRE_SLOTS_BLOCK - 1)) * slots->record_size;
+}
 
 /* A list of records; each is in one list at most. */
 struct cadre_list {

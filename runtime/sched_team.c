@@ -8,21 +8,11 @@ enum {
     RING_FIRST = 4 /* batches; a power of two */
 };
 
-struct cadre_team *cadre_team_at(const struct cadre_teams *teams, uint32_t slot)
-{
-    return cadre_slots_at(&teams->slots, slot);
-}
-
 struct cadre_team *cadre_team_find(const struct cadre_teams *teams,
                                    cadre_team_id id, uint32_t *slot)
 {
     *slot = cadre_slots_find(&teams->slots, id);
     return *slot == CADRE_NO_SLOT ? NULL : cadre_team_at(teams, *slot);
-}
-
-struct cadre_batch *cadre_team_batch(const struct cadre_team *team, uint32_t i)
-{
-    return &team->ring[(team->head + i) & (team->ring_cap - 1)];
 }
 
 static bool is_idle(const struct cadre_team *team)

@@ -62,15 +62,22 @@ struct cadre_teams {
 void cadre_teams_init(struct cadre_teams *teams);
 void cadre_teams_fini(struct cadre_teams *teams);
 
-struct cadre_team *cadre_team_at(const struct cadre_teams *teams,
-                                 uint32_t slot);
+static inline struct cadre_team *cadre_team_at(const struct cadre_teams *teams,
+                                               uint32_t slot)
+{
+    return cadre_slots_at(&teams->slots, slot);
+}
 
 /* The team of that id and its slot; NULL if there is none. */
 struct cadre_team *cadre_team_find(const struct cadre_teams *teams,
                                    cadre_team_id id, uint32_t *slot);
 
 /* Batch `i` of those it holds; lent until that changes. */
-struct cadre_batch *cadre_team_batch(const struct cadre_team *team, uint32_t i);
+static inline struct cadre_batch *
+cadre_team_batch(const struct cadre_team *team, uint32_t i)
+{
+    return &team->ring[(team->head + i) & (team->ring_cap - 1)];
+}
 
 /* A new team, idle, last in line; no team that stays has its `seat` (0: none).
  * CADRE_ENOMEM: as before. */
