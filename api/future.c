@@ -169,7 +169,7 @@ static cadre_err pack(struct cadre_job *job, uint64_t first, uint64_t count,
 
     (void)first;
     (void)count;
-    if ((err = cadre_future_table(f, &t, NULL)) != CADRE_OK)
+    if ((err = cadre_future_table_at_hand(f, &t, NULL)) != CADRE_OK)
         return err;
     if (has_large(t) && cadre_future_need_more(f) == CADRE_OK) {
         t->keeper = &f->more->keeper;
@@ -638,9 +638,10 @@ cadre_err cadre_future_result_within(struct cadre_future *future,
                                      struct cadre_outputs into)
 {
     struct cadre_room room = {.into = into, .is_whole = true};
-    struct cadre_error error = {""};
+    struct cadre_error error;
     cadre_err err;
 
+    cadre_error_clear(&error);
     if ((err = await(future, timeout_ms)) != CADRE_OK)
         return err;
     err = (cadre_err)future->err;

@@ -165,6 +165,12 @@ cadre_err cadre_future_table(const struct cadre_future *future,
                              struct cadre_table **table,
                              struct cadre_error *error);
 
+/* The same, which costs less while the farm is told of the task. Under the
+ * lock. */
+cadre_err cadre_future_table_at_hand(const struct cadre_future *future,
+                                     struct cadre_table **table,
+                                     struct cadre_error *error);
+
 /* Bytes of the task's own arguments. */
 uint64_t cadre_future_weight(const struct cadre_future *future);
 

@@ -487,14 +487,40 @@ static cadre_err check_lengths(const struct cadre_future *f,
     return CADRE_OK;
 }
 
+/* The table of the task of which the farm is being told. It may be sent at
+ * once, and need not be measured again for that. Under the lock. */
+static struct {
+    const struct cadre_future *future; /* NULL: there is none */
+    struct cadre_table *table;
+} at_hand;
+
+static void put_away_table(void)
+{
+    if (at_hand.future != NULL)
+        cadre_table_free(at_hand.table);
+    at_hand.future = NULL;
+}
+
+cadre_err cadre_future_table_at_hand(const struct cadre_future *future,
+                                     struct cadre_table **table,
+                                     struct cadre_error *error)
+{
+    if (at_hand.future != future)
+        return cadre_future_table(future, table, error);
+    *table = at_hand.table;
+    at_hand.future = NULL;
+    return CADRE_OK;
+}
+
 /* All that the task needs is there: put it into the slots, and see how much it
- * weighs. */
+ * weighs. Its table is at hand until put_away_table(). */
 static cadre_err complete(struct cadre_future *f, uint64_t *bytes,
                           struct cadre_error *error)
 {
     struct cadre_table *t;
     cadre_err err = CADRE_OK;
 
+    put_away_table();
     for (int i = 0; f->more != NULL && i < f->more->nneeds; i++) {
         if ((err = fill_need(f, &f->more->needs[i], error)) != CADRE_OK)
             return err;
@@ -503,7 +529,8 @@ static cadre_err complete(struct cadre_future *f, uint64_t *bytes,
         return err;
     *bytes = t->row_bytes != NULL ? t->row_bytes[1] : t->bytes_per_row;
     err = check_lengths(f, t, error);
-    cadre_table_free(t);
+    at_hand.future = f;
+    at_hand.table = t;
     return err;
 }
 
@@ -549,6 +576,7 @@ static void go_on_with(struct cadre_future *f)
         err = complete(f, &bytes, &error);
     if (err == CADRE_OK)
         err = cadre_farm_release(f->farm, &f->job, bytes);
+    put_away_table();
     if (err != CADRE_OK)
         give_up(f, err, NULL, error.text);
 }
@@ -818,9 +846,9 @@ static struct cadre_object *object_of(const struct cadre_farm *farm)
     return cadre_farm_options_of(farm)->owner;
 }
 
-/* Queue the task; the farm has a reference then. Under the lock. */
-static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
-                         struct cadre_error *error)
+static cadre_err hand_to_farm(struct cadre_future *f,
+                              struct cadre_submission how,
+                              struct cadre_error *error)
 {
     cadre_err err;
 
@@ -840,6 +868,16 @@ static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
     } else if (how.holds > 0 && !cadre_future_has_ended(f)) {
         await_needs(f);
     }
+    return err;
+}
+
+/* Queue the task; the farm has a reference then. Under the lock. */
+static cadre_err enqueue(struct cadre_future *f, struct cadre_submission how,
+                         struct cadre_error *error)
+{
+    cadre_err err = hand_to_farm(f, how, error);
+
+    put_away_table();
     return err;
 }
 
@@ -898,10 +936,11 @@ cadre_farm_submit_call(struct cadre_farm *farm, struct cadre_invocation call,
     static const struct cadre_task_options defaults;
     const struct cadre_task_options *o = options != NULL ? options : &defaults;
     struct cadre_object *object = object_of(farm); /* outlives it */
-    struct cadre_error error = {""};
+    struct cadre_error error;
     struct cadre_future *f = NULL;
     cadre_err err;
 
+    cadre_error_clear(&error);
     if ((err = cadre_task_options_check(o, &error)) != CADRE_OK ||
         (err = create(farm, call, o, cadre_farm_has_store(farm), &f, &error)) !=
             CADRE_OK)
@@ -967,10 +1006,11 @@ cadre_object_submit(struct cadre_object *object,
                     const struct cadre_task_options *options,
                     struct cadre_invocation call)
 {
-    struct cadre_error error = {""};
+    struct cadre_error error;
+    cadre_err err;
 
-    cadre_err err = cadre_object_check(object, "submit", &error);
-
+    cadre_error_clear(&error);
+    err = cadre_object_check(object, "submit", &error);
     return err == CADRE_OK ? cadre_farm_submit_call(object->farm, call, options)
                            : cadre_future_failed(err, &error);
 }

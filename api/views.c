@@ -35,18 +35,23 @@ cadre_err cadre_function_check(const struct cadre_function *fn, bool has_store,
 /* --- tables -----------------------------------------------------------------
  */
 
+/* One block for all of it; a task alone needs several. */
 struct cadre_table *cadre_table_new(const struct cadre_proto *proto)
 {
     size_t nargs = (size_t)proto->nparams;
-    size_t noutputs = (size_t)cadre_proto_noutputs(proto);
+    size_t nviews = nargs + (size_t)cadre_proto_noutputs(proto);
     struct cadre_table *t =
-        calloc(1, sizeof *t + (nargs + noutputs) * sizeof(struct cadre_view));
+        malloc(sizeof *t + nviews * sizeof(struct cadre_view) +
+               nargs * CADRE_TABLE_ROOM);
 
     if (t == NULL)
         return NULL;
-    t->proto = proto;
+    *t = (struct cadre_table){.proto = proto};
     t->args = (struct cadre_view *)(t + 1);
     t->outputs = t->args + nargs;
+    t->room = t->args + nviews;
+    for (size_t i = 0; i < nviews; i++)
+        t->args[i] = (struct cadre_view){.form = CADRE_FORM_ABSENT};
     return t;
 }
 

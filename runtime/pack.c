@@ -364,8 +364,10 @@ cadre_err cadre_table_measure(struct cadre_table *table,
     if ((err = check_views(table, error)) != CADRE_OK)
         return err;
     /* One block for both; never of 0 bytes. */
-    table->starts =
-        calloc(nparams + 1, sizeof *table->starts + sizeof *table->row_len);
+    if (table->room != NULL)
+        table->starts = memset(table->room, 0, nparams * CADRE_TABLE_ROOM);
+    else
+        table->starts = calloc(nparams + 1, CADRE_TABLE_ROOM);
     if (table->starts == NULL)
         return cadre_error_set(error, CADRE_ENOMEM, "no memory for %d columns",
                                table->proto->nparams);
@@ -379,7 +381,8 @@ void cadre_table_fini(struct cadre_table *table)
 {
     for (int i = 0; table->starts != NULL && i < table->proto->nparams; i++)
         free(table->starts[i]);
-    free(table->starts); /* row_len is in the same block */
+    if (table->starts != table->room)
+        free(table->starts); /* row_len is in the same block */
     free(table->row_bytes);
     table->starts = NULL;
     table->row_len = NULL;

@@ -70,6 +70,8 @@ struct cadre_view {
     const void *data;
 };
 
+enum { CADRE_TABLE_ROOM = sizeof(uint64_t *) + sizeof(uint64_t) };
+
 /* All the columns of a job, seen from the controller. */
 struct cadre_table {
     const struct cadre_proto *proto;
@@ -81,6 +83,9 @@ struct cadre_table {
     struct cadre_view *args;     /* one per parameter */
     struct cadre_view *outputs;  /* one per output; ABSENT: not wanted. A string
                                     column is filled with malloc()ed copies */
+    void *room; /* CADRE_TABLE_ROOM bytes for each parameter, aligned as
+                   pointers are, for cadre_table_measure(); NULL: it takes
+                   memory of its own */
     /* Filled in by cadre_table_measure(): */
     uint64_t **starts;      /* per parameter: for an array whose length varies
                                from row to row, count + 1 element offsets of the
@@ -250,6 +255,8 @@ void *cadre_rows_result(struct cadre_rows *rows);
  * CADRE_ENOMEM
  */
 struct cadre_store;
+bool cadre_rows_has_fills(const struct cadre_rows *rows); /* is there any need
+                                                             of it? */
 cadre_err cadre_rows_fill(struct cadre_rows *rows, struct cadre_store *store,
                           struct cadre_error *error);
 

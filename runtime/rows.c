@@ -485,6 +485,11 @@ static void empty_row(struct cadre_rows *rows, uint64_t row)
     }
 }
 
+bool cadre_rows_has_fills(const struct cadre_rows *rows)
+{
+    return rows->nfills > 0;
+}
+
 bool cadre_rows_next(struct cadre_rows *rows)
 {
     struct cursor *cursor = rows->cursors, *end = cursor + rows->ncursors;
@@ -556,14 +561,15 @@ static void clear_outputs(struct cadre_rows *rows, uint64_t row)
 cadre_err cadre_rows_store(struct cadre_rows *rows, bool failed)
 {
     assert(rows->begun == rows->stored + 1);
-    if (!failed && cadre_rows_reserve_stored(rows) != CADRE_OK)
+    if (rows->nfills > 0 && !failed &&
+        cadre_rows_reserve_stored(rows) != CADRE_OK)
         return CADRE_ENOMEM;
     if (rows->proto->result == CADRE_STRING &&
         store_string(rows, failed) != CADRE_OK)
         return CADRE_ENOMEM;
     if (failed)
         clear_outputs(rows, rows->stored);
-    else
+    else if (rows->nfills > 0)
         cadre_rows_copy_stored(rows, rows->stored);
     rows->stored = rows->begun;
     return CADRE_OK;
