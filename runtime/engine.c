@@ -17,6 +17,8 @@ enum {
                             used up while descheduled where processes share
                             cores, and the sleeper then costs more than it saves */
     SPIN_FEW = 5000,     /* empty polls before giving others the core */
+    GLANCES = 16,        /* of them between looks at the clock, which costs a
+                            third of one */
     LOOKS = 3,           /* polls before sleeping */
     NAP_US = 50,         /* between polls while MPI has a message under way */
     LONG_NAP_US = 500,   /* likewise, where results are not due yet */
@@ -37,8 +39,11 @@ struct cadre_sched_list {
     const struct cadre_sched *sched;
 };
 
+/* Who drives lets go of the lock for those that want it. */
 void cadre_engine_lock(struct cadre_engine *engine)
 {
+    if (pthread_mutex_trylock(&engine->lock) == 0)
+        return;
     atomic_fetch_add(&engine->wanting, 1);
     pthread_mutex_lock(&engine->lock);
     atomic_fetch_sub(&engine->wanting, 1);
@@ -138,10 +143,11 @@ static void on_message(struct cadre_engine *e, struct cadre_crew *crew,
 {
     const unsigned char *at = message->data;
     size_t left = message->len;
-    struct cadre_error error = {""};
+    struct cadre_error error;
     struct cadre_frame frame;
     cadre_err err = CADRE_OK;
 
+    cadre_error_clear(&error);
     while (left > 0 && err == CADRE_OK) {
         err = cadre_frame_decode(at, left, &frame, &error);
         frame.bulks = message->bulks;
@@ -392,17 +398,16 @@ static void check_workers(struct cadre_engine *e)
     e->on_check(e, cadre_now_ns());
 }
 
-/* Take every message that has arrived, and send what follows from them. */
+/* Take a message that has arrived, and send what follows from it. One at a
+ * time: it may be what somebody waits for. */
 static bool poll_crew(struct cadre_engine *e, struct cadre_crew *crew)
 {
     struct cadre_message message;
-    bool moved = false, can_come;
+    bool moved = cadre_channel_receive(crew->channel, &message), can_come;
     int broken;
 
-    while (cadre_channel_receive(crew->channel, &message)) {
+    if (moved)
         on_message(e, crew, &message);
-        moved = true;
-    }
     while ((broken = cadre_channel_take_broken(crew->channel, &can_come)) >=
            0) {
         struct cadre_worker *w = &crew->workers[broken];
@@ -555,6 +560,7 @@ struct patience {
     unsigned empty;    /* polls that found nothing */
     uint64_t since_ns; /* the first of them */
     bool is_calm;      /* no bell has rung since the last arrival */
+    unsigned glances;  /* so many more before the next look at the clock */
 };
 
 /* MPI has a message under way, perhaps to a worker that is deep in its tasks:
@@ -582,8 +588,8 @@ static void wait_busy(struct cadre_engine *e, const struct patience *p,
 }
 
 /* Nothing has arrived: wait a little, in the way that fits. */
-static void wait_a_little(struct cadre_engine *e, struct patience *p,
-                          uint64_t deadline_ns)
+static void wait_well(struct cadre_engine *e, struct patience *p,
+                      uint64_t deadline_ns)
 {
     uint64_t now = cadre_now_ns();
     uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
@@ -592,6 +598,7 @@ static void wait_a_little(struct cadre_engine *e, struct patience *p,
 
     if (p->empty++ == 0)
         p->since_ns = now;
+    p->glances = 0;
     if (now >= e->next_check_ns || now >= e->due_ns)
         check_workers(e);
     if (e->due_ns < now + limit)
@@ -610,7 +617,20 @@ static void wait_a_little(struct cadre_engine *e, struct patience *p,
             p->empty = 0;
     } else {
         give_way(e, p->empty);
+        p->glances = GLANCES;
     }
+}
+
+/* While it polls for an answer that is near, it does little else. */
+static void wait_a_little(struct cadre_engine *e, struct patience *p,
+                          uint64_t deadline_ns)
+{
+    if (p->glances == 0 || atomic_load(&e->wanting) > 0) {
+        wait_well(e, p, deadline_ns);
+        return;
+    }
+    p->glances--;
+    p->empty++;
 }
 
 static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,

@@ -19,6 +19,13 @@ struct cadre_error {
     char text[CADRE_ERROR_TEXT_MAX]; /* one line, no newline at the end */
 };
 
+/* No sentence yet. An initialiser would fill all of it with zeros, which is
+ * felt where there is one for each task. */
+static inline void cadre_error_clear(struct cadre_error *error)
+{
+    error->text[0] = '\0';
+}
+
 /* Write the sentence (cut to fit) and return `code`, so that a caller can
  * `return cadre_error_set(error, CADRE_EINVAL, ...)`. */
 cadre_err cadre_error_set(struct cadre_error *error, cadre_err code,

@@ -281,8 +281,9 @@ static void lose_starved(struct cadre_farm *farm)
 
 void cadre_farm_flush(struct cadre_farm *farm)
 {
-    struct cadre_error error = {""};
+    struct cadre_error error;
 
+    cadre_error_clear(&error);
     cadre_farm_arrange(farm);
     retire_fresh(farm);
     /* The engine loses a peer that cannot be sent to. */
@@ -494,10 +495,11 @@ static bool are_next(const struct member *m,
 static bool take_results(struct member *m, const struct cadre_msg_results *msg)
 {
     int rank = (int)(m - m->team->members);
-    struct cadre_error error = {""};
+    struct cadre_error error;
     struct cadre_job *job;
     cadre_err err = CADRE_OK;
 
+    cadre_error_clear(&error);
     if (!are_next(m, msg))
         return false;
     job = cadre_member_batch(m)->job;
@@ -529,9 +531,10 @@ static void on_results(struct cadre_worker *worker,
 {
     struct member *m = worker->team;
     struct cadre_farm *farm = m->team->farm;
-    struct cadre_error error = {""};
+    struct cadre_error error;
     struct cadre_msg_results msg;
 
+    cadre_error_clear(&error);
     if (cadre_results_decode(frame, &msg, &error) != CADRE_OK)
         distrust(m, error.text);
     else if (!take_results(m, &msg))

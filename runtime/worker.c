@@ -81,7 +81,7 @@ struct known {
     struct cadre_call *call; /* NULL: `err` says why it cannot be called */
     struct cadre_rows *rows;
     bool has_specials; /* parameters that the worker fills in */
-    bool has_fills;    /* and those that may come from the store */
+    bool has_fills;    /* and those of this batch that come from the store */
     bool is_builtin;   /* the library's own: never runs apart */
     bool is_reader;    /* cadre_stored_get_() */
     cadre_err err;
@@ -124,6 +124,7 @@ struct worker {
     size_t outputs_len;
     uint64_t cancelled_ns; /* since when the task that runs apart is; 0: it is
                               not */
+    uint64_t begun_ns;     /* when the batch began */
     uint64_t sent;         /* tasks of the batch before this are reported */
     struct cadre_keeper leaving; /* large outputs, on their way out */
     struct cadre_store *shown;   /* what a reader is filled from; NULL: there
@@ -304,10 +305,11 @@ static cadre_err send_results(struct worker *w, struct known *k, uint64_t job,
     struct cadre_buffer *buffer = cadre_channel_buffer(w->channel, 0);
     struct cadre_msg_results msg = {.job = job, .first = first};
     uint64_t count = cadre_rows_unflushed(k->rows);
-    struct cadre_error error = {""};
+    struct cadre_error error;
     size_t mark;
     cadre_err err;
 
+    cadre_error_clear(&error);
     if ((err = cadre_results_begin(&msg, w->generation, buffer, &mark)) !=
         CADRE_OK)
         return err;
@@ -602,7 +604,7 @@ static void tell_begun(struct worker *w)
     if (w->bells == NULL)
         return;
     if (begun.tasks == 1)
-        begun.since_ns = cadre_now_ns();
+        begun.since_ns = w->begun_ns;
     cadre_board_begin(w->bells, w->bell, begun);
 }
 
@@ -703,12 +705,12 @@ static cadre_err run_rows(struct worker *w, struct known *k,
     cadre_err err = CADRE_OK;
 
     current_task = &w->task;
+    w->begun_ns = now;
     w->sent = sent;
     while (err == CADRE_OK && cadre_rows_next(k->rows)) {
         err = run_row(w, k, row++);
-        if (err == CADRE_OK &&
-            (is_time_to_send(&pace) || w->task.team->isolates) &&
-            row < msg->first + msg->count) {
+        if (err == CADRE_OK && row < msg->first + msg->count &&
+            (is_time_to_send(&pace) || w->task.team->isolates)) {
             err = send_results(w, k, msg->job, sent,
                                pace.looked_ns - pace.start_ns);
             pace.start_ns = pace.looked_ns;
@@ -761,7 +763,6 @@ static cadre_err learn(const struct cadre_msg_function *msg, struct known *k,
         return err;
     for (int i = 0; i < k->proto->nparams; i++)
         k->has_specials |= !cadre_param_is_sent(&k->proto->params[i]);
-    k->has_fills = true;
     k->err = cadre_task_find(msg->library, msg->symbol, &fn, &k->error);
     k->is_reader =
         k->err == CADRE_OK && fn == (cadre_symbol_fn)cadre_stored_get_;
@@ -836,6 +837,7 @@ static cadre_err on_batch(struct worker *w, const struct cadre_frame *frame,
     cadre_rows_keep(k->rows, &w->leaving);
     err = cadre_rows_load_with(k->rows, msg.count, (void *)(uintptr_t)msg.args,
                                msg.args_len, msg.bulks, error);
+    k->has_fills = err == CADRE_OK && cadre_rows_has_fills(k->rows);
     if (err == CADRE_OK && (err = run_rows(w, k, &msg)) != CADRE_OK)
         cadre_error_set(error, err, "results: %s", cadre_strerror(err));
     return err;
@@ -1112,10 +1114,11 @@ static void on_message(struct worker *w, const struct cadre_message *message)
 {
     const unsigned char *at = message->data;
     size_t left = message->len;
-    struct cadre_error error = {""};
+    struct cadre_error error;
     struct cadre_frame frame;
     cadre_err err;
 
+    cadre_error_clear(&error);
     while (left > 0 && !w->is_dismissed) {
         if ((err = cadre_frame_decode(at, left, &frame, &error)) != CADRE_OK) {
             refuse(w, err, &error);
