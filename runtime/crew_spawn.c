@@ -281,20 +281,6 @@ static void *call_spawn(void *arg)
     return NULL;
 }
 
-/* Wait for a signal, at most `ns` (less than a second). */
-static void wait_ns(struct spawning *s, uint64_t ns)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)ns;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&s->changed, &s->lock, &until);
-}
-
 /* Wait for the calling thread; false: the deadline passed and the thread now
  * owns `s`. */
 static bool wait_for_spawn(struct spawning *s, double timeout_s,
@@ -307,7 +293,8 @@ static bool wait_for_spawn(struct spawning *s, double timeout_s,
     pthread_mutex_lock(&s->lock);
     while (!s->is_done && (now = cadre_now_ns()) < until &&
            (is_called_off == NULL || !*is_called_off))
-        wait_ns(s, until - now < look_ns ? until - now : look_ns);
+        cadre_wait_until(&s->changed, &s->lock,
+                         until - now < look_ns ? until : now + look_ns);
     is_done = s->is_done;
     s->is_abandoned = !is_done;
     pthread_mutex_unlock(&s->lock);

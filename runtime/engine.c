@@ -359,13 +359,13 @@ static bool is_out_of_touch(struct cadre_engine *e, struct cadre_crew *crew,
     case CADRE_TOUCH_FINE:
         return false;
     case CADRE_TOUCH_MUTE:
-        cadre_log(CADRE_LOG_WARN, "what worker %d sends does not arrive%s",
-                  peer,
-                  e->is_deaf ? ""
+        cadre_log(
+            CADRE_LOG_WARN, "what worker %d sends does not arrive%s", peer,
+            e->avoids_memory ? ""
                              : ": one that was killed has blocked the shared "
                                "memory; from now on workers are started "
                                "without it");
-        e->is_deaf = true;
+        e->avoids_memory = true;
         return true;
     case CADRE_TOUCH_DEAF:
         cadre_log(CADRE_LOG_WARN, "what is sent to worker %d does not arrive",
@@ -661,18 +661,10 @@ static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
 /* Another thread drives: sleep until it has news, a moment at most. */
 static void wait_for_driver(struct cadre_engine *e, uint64_t deadline_ns)
 {
-    uint64_t now = cadre_now_ns(), limit = CHECK_MS * MS;
-    struct timespec until;
+    uint64_t limit_ns = cadre_now_ns() + CHECK_MS * MS;
 
-    if (deadline_ns < now + limit)
-        limit = deadline_ns > now ? deadline_ns - now : 0;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)limit;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&e->changed, &e->lock, &until);
+    cadre_wait_until(&e->changed, &e->lock,
+                     deadline_ns < limit_ns ? deadline_ns : limit_ns);
 }
 
 /* The last thread that waits leaves: the background thread, if it sleeps at the
@@ -992,7 +984,7 @@ static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
     cadre_err err;
 
     *has_failed = false;
-    spawn->avoid_memory = e->is_deaf;
+    spawn->avoid_memory = e->avoids_memory;
     spawn->timeout_s =
         deadline_ns > now ? 1e-9 * (double)(deadline_ns - now) : 0;
     if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)

@@ -63,8 +63,8 @@ struct cadre_engine {
     int thread_level; /* of MPI */
     bool keep_environment;
     bool is_stuck;           /* a spawn never came back: MPI cannot be ended */
-    bool is_deaf;            /* nothing comes through shared memory any more
-                                (touch.h) */
+    bool avoids_memory;      /* new workers do without shared memory, where
+                                messages do not come any more (touch.h) */
     bool is_closed;          /* finalize has begun */
     _Atomic bool is_leaving; /* nobody is to wait for workers that start */
     char lost_host[CADRE_HOST_NAME_MAX]; /* with its part of mpirun; "": none */

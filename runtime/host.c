@@ -74,3 +74,12 @@ uint64_t cadre_now_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+bool cadre_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                      uint64_t deadline_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+
+    return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until) == 0;
+}

@@ -2,6 +2,7 @@
 #ifndef CADRE_RUNTIME_HOST_H
 #define CADRE_RUNTIME_HOST_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,5 +40,10 @@ int cadre_host_cores(void);
 
 /* Nanoseconds of the monotonic clock. */
 uint64_t cadre_now_ns(void);
+
+/* Wait for `cond`, at most until `deadline_ns` of that clock, which nobody
+ * sets. False: it has come to that. */
+bool cadre_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                      uint64_t deadline_ns);
 
 #endif

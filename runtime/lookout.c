@@ -112,17 +112,10 @@ static bool look_at_all(struct cadre_lookout *l)
 /* Until the next beat, an order, or the end. Called with the lock. */
 static void nap(struct cadre_lookout *l)
 {
-    struct timespec until;
+    uint64_t until_ns = cadre_now_ns() + l->terms.beat_ms * UINT64_C(1000000);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += l->terms.beat_ms / 1000;
-    until.tv_nsec += (long)(l->terms.beat_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     while (!l->is_closing && !l->has_orders &&
-           pthread_cond_timedwait(&l->changed, &l->lock, &until) == 0) {
+           cadre_wait_until(&l->changed, &l->lock, until_ns)) {
     }
     l->has_orders = false;
 }
@@ -187,18 +180,6 @@ void cadre_lookout_destroy(struct cadre_lookout *lookout)
     free(lookout);
 }
 
-/* Condition variables that wait by the clock that nobody sets. */
-static void init_locks(struct cadre_lookout *l)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 cadre_err cadre_lookout_create(const struct cadre_channel *channel,
                                uint32_t generation,
                                const struct cadre_pulse_terms *terms,
@@ -209,7 +190,8 @@ cadre_err cadre_lookout_create(const struct cadre_channel *channel,
 
     if (l == NULL)
         return CADRE_ENOMEM;
-    init_locks(l);
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
     l->channel = channel;
     l->terms = *terms;
     l->npeers = cadre_channel_peers(channel);

@@ -83,6 +83,8 @@ static cadre_err on_hello(struct cadre_parent *p,
 
     if ((err = cadre_hello_decode(frame, &hello, error)) != CADRE_OK)
         return err;
+    if (p->is_greeted)
+        return cadre_error_set(error, CADRE_EPROTO, "HELLO came twice");
     if (strcmp(hello.version, CADRE_VERSION) != 0)
         return cadre_error_set(error, CADRE_EVERSION,
                                "the controller is Cadre %s, this program %s: "

@@ -85,16 +85,8 @@ static void watch_over(const struct cadre_process *controller)
 /* Sleep, unless something changes. Called with the lock. */
 static void nap(uint32_t ms)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&sentinel.changed, &sentinel.lock, &until);
+    cadre_wait_until(&sentinel.changed, &sentinel.lock,
+                     cadre_now_ns() + ms * UINT64_C(1000000));
 }
 
 static void hear(void)
@@ -165,14 +157,9 @@ static void *run_pulse(void *arg)
 /* Called with the lock. */
 static bool start_pulse(void)
 {
-    pthread_condattr_t attributes;
-
     if (sentinel.has_thread)
         return true;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sentinel.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&sentinel.changed, NULL);
     sentinel.has_thread =
         pthread_create(&sentinel.thread, NULL, run_pulse, NULL) == 0;
     if (!sentinel.has_thread)

@@ -783,8 +783,11 @@ static cadre_err on_function(struct worker *w, const struct cadre_frame *frame,
 
     if ((err = cadre_function_decode(frame, &msg, error)) != CADRE_OK)
         return err;
-    if (msg.id == 0 || msg.id > FUNCTIONS_MAX ||
-        (msg.id < w->functions_max && w->functions[msg.id] != NULL))
+    if (msg.id == 0 || msg.id > FUNCTIONS_MAX)
+        return cadre_error_set(error, CADRE_EPROTO,
+                               "a function has number %u: it can be 1 to %d",
+                               (unsigned)msg.id, FUNCTIONS_MAX);
+    if (msg.id < w->functions_max && w->functions[msg.id] != NULL)
         return cadre_error_set(error, CADRE_EPROTO, "function number %u twice",
                                (unsigned)msg.id);
     if (msg.id >= w->functions_max) {

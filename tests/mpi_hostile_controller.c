@@ -1,6 +1,7 @@
 /* mpi_hostile_controller.c - a controller, written from docs/protocol.md with
- * plain MPI, that sends to Cadre's own worker program what it must not. The
- * worker says what is wrong, and leaves when it is told to. */
+ * plain MPI, that sends to Cadre's own worker program, and to one that takes
+ * messages, what it must not. These say what is wrong, and leave when they are
+ * told to, or of themselves. */
 #include "check.h"
 
 #include <cadre/error.h>
@@ -225,11 +226,11 @@ static void refuses(cadre_err err, const char *part)
 /* --- workers -------------------------------------------------------------- */
 
 /* A shell between tells how the worker ends, signals too. */
-static void start(void)
+static void start_program(char *program)
 {
     char script[] = "CADRE_SPAWNED_BY=\"$2\" \"$0\"; echo $? >\"$1.part\"; "
                     "mv \"$1.part\" \"$1\"";
-    char flag[] = "-c", program[] = WORKER_PROGRAM;
+    char flag[] = "-c";
     char by[160], host[64] = "";
     char *argv[] = {flag, script, program, end_path, by, NULL};
 
@@ -242,13 +243,33 @@ static void start(void)
                    MPI_ERRCODES_IGNORE);
 }
 
-static void greet(void)
+static void start(void)
+{
+    char program[] = WORKER_PROGRAM;
+
+    start_program(program);
+}
+
+static void greet_it(void)
 {
     unsigned char message[4096];
 
-    start();
     hello(CADRE_VERSION);
     CU_ASSERT_EQUAL_FATAL(next(message), WELCOME);
+}
+
+static void greet(void)
+{
+    start();
+    greet_it();
+}
+
+static void greet_peer(void)
+{
+    char program[] = PEER_PROGRAM;
+
+    start_program(program);
+    greet_it();
 }
 
 /* It ends of itself, and by no signal. */
@@ -372,7 +393,7 @@ static void a_function_that_cannot_be_is_refused(void)
 {
     greet();
     function(UINT32_MAX, "int abs(int i)");
-    refuses(CADRE_EPROTO, "function number");
+    refuses(CADRE_EPROTO, "a function has number 4294967295: it can be 1 to");
     leaves();
     greet();
     function(1, "int abs(int i)");
@@ -445,6 +466,18 @@ static void an_empty_message_says_nothing(void)
     leaves();
 }
 
+static void who_takes_messages_refuses_what_is_none(void)
+{
+    greet_peer();
+    hello(CADRE_VERSION);
+    refuses(CADRE_EPROTO, "HELLO came twice");
+    ended();
+    greet_peer();
+    function(1, "int abs(int i)");
+    refuses(CADRE_EPROTO, "takes messages, not calls");
+    ended();
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -459,6 +492,7 @@ int main(int argc, char **argv)
         CHECK(what_is_no_frame_is_refused),
         CHECK(a_goodbye_behind_a_bad_frame_is_heard),
         CHECK(an_empty_message_says_nothing),
+        CHECK(who_takes_messages_refuses_what_is_none),
         {NULL, NULL}};
     int status;
 
