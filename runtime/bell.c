@@ -15,22 +15,30 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What changes with every task has a cache line of its own: who rings looks at
+ * the other one with every message. */
 struct bell {
-    _Alignas(64) _Atomic uint32_t rung; /* counts the rings; the futex */
-    _Atomic uint32_t is_sleeping;       /* somebody wants to be rung */
-    _Atomic uint64_t begun;             /* batch << 32 | tasks */
-    _Atomic uint64_t since_ns;          /* when that batch began */
-    _Atomic uint32_t cancelled;         /* batch; 0: none */
-    _Atomic uint32_t rests;             /* times that it had nothing to do */
-    _Atomic uint64_t sent, came;        /* generation << 32 | messages */
+    _Alignas(64) _Atomic uint32_t rung;  /* counts the rings; the futex */
+    _Atomic uint32_t is_sleeping;        /* somebody wants to be rung */
+    _Alignas(64) _Atomic uint64_t begun; /* batch << 32 | tasks */
+    _Atomic uint64_t since_ns;           /* when that batch began */
+    _Atomic uint32_t cancelled;          /* batch; 0: none */
+    _Atomic uint32_t rests;              /* times that it had nothing to do */
+    _Atomic uint64_t sent, came;         /* generation << 32 | messages */
+};
+
+/* The memory. What all read while they wait has a line of its own. */
+struct shared {
+    struct bell bell[CADRE_BELLS_MAX];
+    _Alignas(64) _Atomic uint32_t is_crowded;
 };
 
 struct cadre_bells {
     int fd;
-    struct bell *bell;
+    struct shared *shared;
 };
 
-static const size_t BYTES = sizeof(struct bell) * CADRE_BELLS_MAX;
+static const size_t BYTES = sizeof(struct shared);
 
 /* The address of a memory's word is the futex's name across processes, so the
  * operations here are the shared ones, not the _PRIVATE. */
@@ -58,7 +66,7 @@ static cadre_err map(int fd, struct cadre_bells **bells)
         close(fd);
         return CADRE_ENOMEM;
     }
-    *b = (struct cadre_bells){.fd = fd, .bell = memory};
+    *b = (struct cadre_bells){.fd = fd, .shared = memory};
     *bells = b;
     return CADRE_OK;
 
@@ -71,7 +79,7 @@ void cadre_bells_destroy(struct cadre_bells *bells)
 {
     if (bells == NULL)
         return;
-    munmap(bells->bell, BYTES);
+    munmap(bells->shared, BYTES);
     close(bells->fd);
     free(bells);
 }
@@ -102,7 +110,7 @@ int cadre_bells_fd(const struct cadre_bells *bells)
 
 void cadre_bell_ring(struct cadre_bells *bells, uint32_t index)
 {
-    struct bell *b = &bells->bell[index];
+    struct bell *b = &bells->shared->bell[index];
 
     /* The message must be visible before we look whether anybody sleeps. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -114,7 +122,7 @@ void cadre_bell_ring(struct cadre_bells *bells, uint32_t index)
 
 uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index)
 {
-    struct bell *b = &bells->bell[index];
+    struct bell *b = &bells->shared->bell[index];
     uint32_t ticket = atomic_load(&b->rung);
 
     atomic_store(&b->is_sleeping, 1);
@@ -125,7 +133,7 @@ uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index)
 bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
                       uint32_t ticket, uint64_t timeout_ns)
 {
-    struct bell *b = &bells->bell[index];
+    struct bell *b = &bells->shared->bell[index];
     struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
                                .tv_nsec = (long)(timeout_ns % 1000000000)};
 
@@ -136,19 +144,33 @@ bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
 
 void cadre_bell_awake(struct cadre_bells *bells, uint32_t index)
 {
-    atomic_store_explicit(&bells->bell[index].is_sleeping, 0,
-                          memory_order_relaxed);
+    _Atomic uint32_t *is_sleeping = &bells->shared->bell[index].is_sleeping;
+
+    if (atomic_load_explicit(is_sleeping, memory_order_relaxed) != 0)
+        atomic_store_explicit(is_sleeping, 0, memory_order_relaxed);
 }
 
 /* --- the board ------------------------------------------------------------ */
+
+void cadre_board_set_crowded(struct cadre_bells *bells, bool is_crowded)
+{
+    atomic_store_explicit(&bells->shared->is_crowded, is_crowded,
+                          memory_order_relaxed);
+}
+
+bool cadre_board_is_crowded(const struct cadre_bells *bells)
+{
+    return atomic_load_explicit(&bells->shared->is_crowded,
+                                memory_order_relaxed) != 0;
+}
 
 void cadre_board_begin(struct cadre_bells *bells, uint32_t index,
                        struct cadre_begun begun)
 {
     if (begun.since_ns > 0) /* before the batch that it is of */
-        atomic_store_explicit(&bells->bell[index].since_ns, begun.since_ns,
-                              memory_order_relaxed);
-    atomic_store_explicit(&bells->bell[index].begun,
+        atomic_store_explicit(&bells->shared->bell[index].since_ns,
+                              begun.since_ns, memory_order_relaxed);
+    atomic_store_explicit(&bells->shared->bell[index].begun,
                           (uint64_t)begun.batch << 32 | begun.tasks,
                           memory_order_release);
 }
@@ -156,26 +178,26 @@ void cadre_board_begin(struct cadre_bells *bells, uint32_t index,
 struct cadre_begun cadre_board_begun(const struct cadre_bells *bells,
                                      uint32_t index)
 {
-    uint64_t b =
-        atomic_load_explicit(&bells->bell[index].begun, memory_order_acquire);
+    uint64_t b = atomic_load_explicit(&bells->shared->bell[index].begun,
+                                      memory_order_acquire);
 
     return (struct cadre_begun){
         .batch = (uint32_t)(b >> 32),
         .tasks = (uint32_t)b,
-        .since_ns = atomic_load_explicit(&bells->bell[index].since_ns,
+        .since_ns = atomic_load_explicit(&bells->shared->bell[index].since_ns,
                                          memory_order_relaxed)};
 }
 
 void cadre_board_cancel(struct cadre_bells *bells, uint32_t index,
                         uint32_t batch)
 {
-    atomic_store(&bells->bell[index].cancelled, batch);
+    atomic_store(&bells->shared->bell[index].cancelled, batch);
 }
 
 bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
                               uint32_t batch)
 {
-    return atomic_load_explicit(&bells->bell[index].cancelled,
+    return atomic_load_explicit(&bells->shared->bell[index].cancelled,
                                 memory_order_relaxed) == batch;
 }
 
@@ -183,7 +205,7 @@ bool cadre_board_is_cancelled(const struct cadre_bells *bells, uint32_t index,
 void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
                       const struct cadre_rest *rest, bool has_looked)
 {
-    struct bell *b = &bells->bell[index];
+    struct bell *b = &bells->shared->bell[index];
     uint64_t generation = (uint64_t)rest->generation << 32;
 
     atomic_store_explicit(&b->sent, generation | rest->sent,
@@ -196,7 +218,7 @@ void cadre_board_rest(struct cadre_bells *bells, uint32_t index,
 struct cadre_rest cadre_board_rested(const struct cadre_bells *bells,
                                      uint32_t index, uint32_t generation)
 {
-    const struct bell *b = &bells->bell[index];
+    const struct bell *b = &bells->shared->bell[index];
     uint64_t sent = atomic_load_explicit(&b->sent, memory_order_relaxed);
     uint64_t came = atomic_load_explicit(&b->came, memory_order_relaxed);
 
@@ -211,8 +233,8 @@ struct cadre_rest cadre_board_rested(const struct cadre_bells *bells,
 
 void cadre_board_clear(struct cadre_bells *bells, uint32_t index)
 {
-    atomic_store(&bells->bell[index].sent, 0);
-    atomic_store(&bells->bell[index].came, 0);
-    atomic_store(&bells->bell[index].begun, 0);
-    atomic_store(&bells->bell[index].cancelled, 0);
+    atomic_store(&bells->shared->bell[index].sent, 0);
+    atomic_store(&bells->shared->bell[index].came, 0);
+    atomic_store(&bells->shared->bell[index].begun, 0);
+    atomic_store(&bells->shared->bell[index].cancelled, 0);
 }

@@ -61,6 +61,12 @@ void cadre_bell_awake(struct cadre_bells *bells, uint32_t index);
 /* Beside each bell is a board on which its worker writes what it does, so that
  * the controller can read it at any time, even after the worker's death. */
 
+/* The controller: its workers here and itself are more than there are cores, so
+ * that a worker that polls keeps another from its turn. The workers: is it so?
+ */
+void cadre_board_set_crowded(struct cadre_bells *bells, bool is_crowded);
+bool cadre_board_is_crowded(const struct cadre_bells *bells);
+
 /* What a worker has begun. */
 struct cadre_begun {
     uint32_t batch; /* batches, since it was greeted; the last one runs */

@@ -813,12 +813,19 @@ static void give_bells_back(struct cadre_engine *e,
 
 static void look_for_bells(struct cadre_engine *e)
 {
+    int near = 1; /* this process */
+
     e->all_have_bells = e->bells != NULL;
     for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
-        for (int i = 0; i < c->nworkers; i++)
-            e->all_have_bells &=
-                c->workers[i].has_bell || c->workers[i].is_lost;
+        for (int i = 0; i < c->nworkers; i++) {
+            const struct cadre_worker *w = &c->workers[i];
+
+            e->all_have_bells &= w->has_bell || w->is_lost;
+            near += w->has_bell && !w->is_lost;
+        }
     }
+    if (e->bells != NULL)
+        cadre_board_set_crowded(e->bells, near > cadre_host_cores());
 }
 
 static bool has_lost(const struct cadre_crew *crew)

@@ -45,13 +45,15 @@ enum {
     POLL_MS = 2,      /* between polls without a bell */
     SPIN_FEW = 5000, /* empty polls before giving others the core: giving it too
                         soon puts both ends of a dialogue on one core */
-    LOOKS = 3,       /* polls before sleeping */
-    BUSY_NAP_US = 50, /* between polls while MPI has a message under way */
-    NEWS_MS = 50,     /* between two messages about a task's progress */
-    CANCEL_MS = 200,  /* for a task that runs apart to return when it is told */
-    SETTLE_MS = 100,  /* for results to leave before the next task begins */
-    LAST_WORD_S = 2,  /* for what a task that crashes leaves to be said */
-    LINGER_MS = 100   /* for that to leave the sockets */
+    SPIN_CROWDED = 16, /* the same for workers that share cores: another has
+                          what its controller waits for, which does not */
+    LOOKS = 3,         /* polls before sleeping */
+    BUSY_NAP_US = 50,  /* between polls while MPI has a message under way */
+    NEWS_MS = 50,      /* between two messages about a task's progress */
+    CANCEL_MS = 200, /* for a task that runs apart to return when it is told */
+    SETTLE_MS = 100, /* for results to leave before the next task begins */
+    LAST_WORD_S = 2, /* for what a task that crashes leaves to be said */
+    LINGER_MS = 100  /* for that to leave the sockets */
 };
 
 static const uint64_t US = 1000, MS = 1000000;
@@ -1141,6 +1143,7 @@ struct patience {
     unsigned empty;    /* polls that found nothing */
     uint64_t since_ns; /* the first of them */
     uint64_t now_ns;   /* when the clock was last looked at */
+    bool is_crowded;   /* then, too */
 };
 
 /* Sleep at the bell. True if `*message` came just then. Who is rung polls again
@@ -1170,14 +1173,17 @@ static bool sleep_at_bell(struct worker *w, struct patience *p,
 static bool rest(struct worker *w, struct patience *p,
                  struct cadre_message *message)
 {
-    if (p->empty % 16 == 0)
+    if (p->empty % 16 == 0) {
         p->now_ns = cadre_now_ns();
+        p->is_crowded = w->bells != NULL && cadre_board_is_crowded(w->bells);
+    }
     if (p->empty++ == 0)
         p->since_ns = p->now_ns;
     if (p->now_ns - p->since_ns > SLEEP_MS * MS && p->empty % 16 == 0)
         tell_rest(w, true);
     if (p->now_ns - p->since_ns < w->spin_ns) {
-        if (p->empty > SPIN_FEW)
+        if (p->empty > SPIN_FEW ||
+            (p->is_crowded && p->empty % SPIN_CROWDED == 0))
             sched_yield();
     } else if (cadre_channel_is_pressed(w->channel)) {
         sched_yield();
