@@ -5,8 +5,9 @@
  *   barrier of theirs, a reply from each.
  * - A new communicator for such a team in the place of its old one, which comes
  *   after a task that has failed, less what a failure costs a team of one;
- *   against a bare MPI_Comm_create_group of two of four processes, and
- *   MPI_Comm_free.
+ *   against what a raw trip to two processes takes longer if each calls
+ *   MPI_Comm_create_group and MPI_Comm_free before it replies. (Two of four
+ *   processes that do nothing else, for whom nobody waits: printed beside it.)
  * - The same task in new processes, which a spawn pool starts for each of its
  *   tasks where it does not keep teams.
  * - 10^5 tasks of one to four ranks on four workers: their rate, and how the
@@ -27,8 +28,10 @@
 
 enum {
     BYTES = 64,
-    TAG_TRIP = 1,
+    TAG_TRIP = 1, /* a barrier, then reply */
     TAG_STOP = 2,
+    TAG_PLAIN = 3, /* reply */
+    TAG_FORM = 4,  /* a communicator, then reply */
     TRIPS = 2000,
     WARM = 200,
     GROUPS = 500,
@@ -117,6 +120,17 @@ static double time_groups(int rank)
     return seconds[GROUPS / 2];
 }
 
+static void make_group(void)
+{
+    MPI_Group all;
+    MPI_Comm comm;
+
+    MPI_Comm_group(MPI_COMM_WORLD, &all);
+    MPI_Comm_create_group(MPI_COMM_WORLD, all, 7, &comm);
+    MPI_Comm_free(&comm);
+    MPI_Group_free(&all);
+}
+
 static int child(void)
 {
     union {
@@ -124,15 +138,18 @@ static int child(void)
         double seconds;
     } message = {{0}};
     MPI_Comm parent;
-    int rank, size, level;
+    int rank, size, level, tag;
 
     MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level);
     MPI_Comm_get_parent(&parent);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    while (receive(parent, &message) == TAG_TRIP) {
-        MPI_Barrier(MPI_COMM_WORLD);
-        send(parent, 0, &message, TAG_TRIP);
+    while ((tag = receive(parent, &message)) != TAG_STOP) {
+        if (tag == TAG_TRIP)
+            MPI_Barrier(MPI_COMM_WORLD);
+        else if (tag == TAG_FORM)
+            make_group();
+        send(parent, 0, &message, tag);
     }
     if (size == RANKS && rank < 2)
         message.seconds = time_groups(rank);
@@ -153,25 +170,48 @@ static MPI_Comm start(char *program, int count)
     return children;
 }
 
+/* A message to each of the two, and their replies. */
+static void trip(MPI_Comm children, int tag)
+{
+    char bytes[BYTES] = {0};
+
+    for (int k = 0; k < 2; k++)
+        send(children, k, bytes, tag);
+    for (int k = 0; k < 2; k++)
+        receive(children, bytes);
+}
+
+static double pair(MPI_Comm children, int tag)
+{
+    double begin = bench_seconds();
+
+    trip(children, tag);
+    trip(children, TAG_PLAIN);
+    return bench_seconds() - begin;
+}
+
 static void measure_raw(struct bench *b, char *program)
 {
     char bytes[BYTES] = {0};
-    double seconds[TRIPS];
+    double seconds[TRIPS], plain[GROUPS], form[GROUPS];
     MPI_Comm children = start(program, 2);
 
     for (int i = 0; i < WARM + TRIPS; i++) {
         double begin = bench_seconds();
-        for (int k = 0; k < 2; k++)
-            send(children, k, bytes, TAG_TRIP);
-        for (int k = 0; k < 2; k++)
-            receive(children, bytes);
+        trip(children, TAG_TRIP);
         if (i >= WARM)
             seconds[i - WARM] = bench_seconds() - begin;
+    }
+    for (int i = 0; i < GROUPS; i++) { /* as cost_of_failure() does it */
+        plain[i] = pair(children, TAG_PLAIN);
+        form[i] = pair(children, TAG_FORM);
     }
     for (int k = 0; k < 2; k++)
         send(children, k, bytes, TAG_STOP);
     MPI_Comm_disconnect(&children);
     bench_add(b, "raw", bench_pick(seconds, TRIPS, 0.5));
+    bench_add(b, "raw-form",
+              bench_pick(form, GROUPS, 0.5) - bench_pick(plain, GROUPS, 0.5));
 }
 
 static void measure_groups(struct bench *b, char *program)
@@ -386,10 +426,12 @@ int main(int argc, char **argv)
     bench_row(b, "fresh", "task on a new team of two", 1e3, "ms");
     bench_row(b, "raw-group", "bare MPI_Comm_create_group, and free", 1e6,
               "us");
+    bench_row(b, "raw-form", "the same between a message and its reply", 1e6,
+              "us");
     bench_row(b, "failure", "a failure", 1e6, "us");
     bench_row(b, "form", "a new team of two", 1e6, "us");
     bench_at_most(b, "form, best round", 1e6 * bench_quantile(b, "form", 0),
-                  2e6 * bench_quantile(b, "raw-group", 0), "us");
+                  2e6 * bench_quantile(b, "raw-form", 0), "us");
     measure_many(b);
     bench_close(b);
     return cadre_finalize();
