@@ -6,6 +6,10 @@
  * that are idle in turn, beside raw trips to two processes in turn (which poll
  * without end: with fewer than three free cores they wait for each other).
  *
+ * How often a machine interrupts what runs on it shows in the 99th percentile,
+ * and the more the longer that is: three raw trips in a row, which take about
+ * as long as a task, are printed beside it.
+ *
  * Rounds of all four follow one another. Where processes share cores a round
  * depends on who shares with whom, so the figures are those of the best round.
  */
@@ -23,6 +27,7 @@ enum {
     TAG_ECHO = 1,
     TAG_STOP = 2,
     TRIPS = 5000,
+    IN_A_ROW = 3,
     WARM = 500,
     ROUNDS = 7
 };
@@ -70,8 +75,9 @@ static int echo(void)
     return 0;
 }
 
-/* Median and p99 of one round of `seconds`. */
-static void add_round(struct bench *b, const char *series, double *seconds)
+/* Median and p99 of one round of `count` of `seconds`. */
+static void add_round(struct bench *b, const char *series, double *seconds,
+                      int count)
 {
     static const double parts[] = {0.5, 0.99};
     static const char *const names[] = {"median", "p99"};
@@ -79,8 +85,18 @@ static void add_round(struct bench *b, const char *series, double *seconds)
 
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s-%s", series, names[i]);
-        bench_add(b, name, bench_pick(seconds, TRIPS, parts[i]));
+        bench_add(b, name, bench_pick(seconds, (size_t)count, parts[i]));
     }
+}
+
+/* The same of several trips in a row. */
+static void add_rows(struct bench *b, const char *series, const double *seconds)
+{
+    double sums[TRIPS / IN_A_ROW] = {0};
+
+    for (int i = 0; i < TRIPS / IN_A_ROW * IN_A_ROW; i++)
+        sums[i / IN_A_ROW] += seconds[i];
+    add_round(b, series, sums, TRIPS / IN_A_ROW);
 }
 
 static void measure_raw(struct bench *b, const char *series, char *program,
@@ -104,7 +120,9 @@ static void measure_raw(struct bench *b, const char *series, char *program,
         send(children[i], bytes, TAG_STOP);
         MPI_Comm_disconnect(&children[i]);
     }
-    add_round(b, series, seconds);
+    if (count == 1)
+        add_rows(b, "raw-three", seconds);
+    add_round(b, series, seconds, TRIPS);
 }
 
 /* --- Cadre --- */
@@ -139,7 +157,7 @@ static void measure_task(struct bench *b, const char *series, int count)
     }
     for (int i = 0; i < count; i++)
         cadre_pool_destroy(pools[i]);
-    add_round(b, series, seconds);
+    add_round(b, series, seconds, TRIPS);
 }
 
 /* The best round of "SERIES-WHICH", in us; prints its line. */
@@ -160,6 +178,7 @@ static double allowed(double raw)
 static void print(struct bench *b, const char *which)
 {
     double raw = best(b, "raw", which);
+    best(b, "raw-three", which);
     double lone = best(b, "lone", which);
     double raw_turn = best(b, "raw-turn", which);
     double turn = best(b, "turn", which);
