@@ -29,6 +29,7 @@ enum {
     BURY_MS = 1000,      /* from a crew's end to that of its communicator */
     LAST_WORDS_MS = 20,  /* for what a dead one has sent to arrive */
     EXPECTED_US = 300,   /* results further away than this: sleep at once */
+    SHORT_US = 50,       /* instead of both where tasks need the core */
     IDLE_CHECK_MS = 1000 /* of the background thread when nothing runs */
 };
 
@@ -587,6 +588,17 @@ static void wait_busy(struct cadre_engine *e, const struct patience *p,
     cadre_engine_lock(e);
 }
 
+/* How long to poll, or for results how near, `us` at most. Where every core has
+ * a worker that runs tasks, who polls takes one from them. */
+static uint64_t may_poll_ns(const struct cadre_engine *e, uint64_t us)
+{
+    uint32_t busy = 0;
+
+    for (const struct cadre_sched_list *l = e->scheds; l != NULL; l = l->next)
+        busy += cadre_sched_busy(l->sched);
+    return busy >= e->cores && us > SHORT_US ? SHORT_US * US : us * US;
+}
+
 /* Nothing has arrived: wait a little, in the way that fits. */
 static void wait_well(struct cadre_engine *e, struct patience *p,
                       uint64_t deadline_ns)
@@ -609,9 +621,9 @@ static void wait_well(struct cadre_engine *e, struct patience *p,
         wait_busy(e, p, now, expected);
         return;
     }
-    if (now - p->since_ns > SPIN_US * US ||
+    if (now - p->since_ns > may_poll_ns(e, SPIN_US) ||
         (p->is_calm && expected != UINT64_MAX &&
-         expected > now + EXPECTED_US * US)) {
+         expected > now + may_poll_ns(e, EXPECTED_US))) {
         p->is_calm = !sleep_at_bell(e, &e->driver_sleeps, limit);
         if (!p->is_calm)
             p->empty = 0;
@@ -813,7 +825,7 @@ static void give_bells_back(struct cadre_engine *e,
 
 static void look_for_bells(struct cadre_engine *e)
 {
-    int near = 1; /* this process */
+    uint32_t near = 1; /* this process */
 
     e->all_have_bells = e->bells != NULL;
     for (const struct cadre_crew *c = e->crews; c != NULL; c = c->next) {
@@ -825,7 +837,7 @@ static void look_for_bells(struct cadre_engine *e)
         }
     }
     if (e->bells != NULL)
-        cadre_board_set_crowded(e->bells, near > cadre_host_cores());
+        cadre_board_set_crowded(e->bells, near > e->cores);
 }
 
 static bool has_lost(const struct cadre_crew *crew)
@@ -1148,6 +1160,7 @@ cadre_err cadre_engine_create(int thread_level, cadre_check_fn on_check,
     e->thread_level = thread_level;
     e->on_check = on_check;
     e->due_ns = UINT64_MAX;
+    e->cores = (uint32_t)cadre_host_cores();
     if (cadre_bells_create(&e->bells) != CADRE_OK)
         cadre_log(CADRE_LOG_INFO, "no shared memory for bells: polling");
     e->all_have_bells = e->bells != NULL;

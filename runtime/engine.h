@@ -80,6 +80,7 @@ struct cadre_engine {
     struct cadre_crew *crews;
     struct cadre_crew *gone; /* dismissed a while ago, the last one first */
     bool all_have_bells;     /* every worker can wake us */
+    uint32_t cores;          /* that this program may use */
     cadre_check_fn on_check;
 
     struct cadre_sched_list *scheds; /* of the farms; see engine.c */

@@ -872,6 +872,11 @@ uint64_t cadre_sched_running(const struct cadre_sched *s)
     return s->running;
 }
 
+uint32_t cadre_sched_busy(const struct cadre_sched *s)
+{
+    return s->teams.finish.count;
+}
+
 uint32_t cadre_sched_teams(const struct cadre_sched *s)
 {
     return s->teams.slots.count;
