@@ -926,6 +926,7 @@ static void leave(struct cadre_farm *farm)
 {
     cadre_farm_unhold(farm);
     cadre_engine_run_later(cadre_engine_now());
+    cadre_engine_attend(cadre_engine_now());
     cadre_engine_unlock(cadre_engine_now());
 }
 

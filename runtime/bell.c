@@ -150,6 +150,12 @@ void cadre_bell_awake(struct cadre_bells *bells, uint32_t index)
         atomic_store_explicit(is_sleeping, 0, memory_order_relaxed);
 }
 
+bool cadre_bell_is_wanted(const struct cadre_bells *bells, uint32_t index)
+{
+    return atomic_load_explicit(&bells->shared->bell[index].is_sleeping,
+                                memory_order_relaxed) != 0;
+}
+
 /* --- the board ------------------------------------------------------------ */
 
 void cadre_board_set_crowded(struct cadre_bells *bells, bool is_crowded)

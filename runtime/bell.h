@@ -58,6 +58,9 @@ bool cadre_bell_sleep(struct cadre_bells *bells, uint32_t index,
 /* No longer asleep: ringing is free again. */
 void cadre_bell_awake(struct cadre_bells *bells, uint32_t index);
 
+/* Is there one who sleeps, or is about to? */
+bool cadre_bell_is_wanted(const struct cadre_bells *bells, uint32_t index);
+
 /* Beside each bell is a board on which its worker writes what it does, so that
  * the controller can read it at any time, even after the worker's death. */
 

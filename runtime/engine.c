@@ -679,16 +679,30 @@ static void wait_for_driver(struct cadre_engine *e, uint64_t deadline_ns)
                      deadline_ns < limit_ns ? deadline_ns : limit_ns);
 }
 
-/* The last thread that waits leaves: the background thread, if it sleeps at the
- * bell, must be rung again for what comes from now on. */
+/* The thread in the background sleeps, and nobody waits: it is to be rung for
+ * what comes from now on. What came before rang nobody, and may be more than is
+ * seen at once. */
+static void attend(struct cadre_engine *e)
+{
+    update_bell(e);
+    if (look_well(e))
+        cadre_engine_wake(e);
+}
+
+void cadre_engine_attend(struct cadre_engine *engine)
+{
+    if (engine->background_sleeps && engine->waiters == 0 &&
+        !cadre_bell_is_wanted(engine->bells, 0))
+        attend(engine);
+}
+
+/* The last thread that waits leaves. */
 static void hand_over(struct cadre_engine *e)
 {
     if (e->background_waits)
         pthread_cond_signal(&e->quiet);
-    if (e->background_sleeps && has_work(e)) {
-        update_bell(e);
-        look_well(e);
-    }
+    if (e->background_sleeps && has_work(e))
+        attend(e);
     if (e->background_sleeps && e->due_ns != UINT64_MAX) {
         update_bell(e); /* it is to sleep until then */
         cadre_engine_wake(e);

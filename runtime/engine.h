@@ -124,6 +124,11 @@ void cadre_engine_later(struct cadre_engine *engine, struct cadre_later *later);
  * something, or polled, says this before it unlocks. */
 void cadre_engine_run_later(struct cadre_engine *engine);
 
+/* Something was sent to workers, and the caller goes its way: what they answer
+ * is for the background thread, which may be asleep without a bell. Not where
+ * something that has arrived is being taken in. */
+void cadre_engine_attend(struct cadre_engine *engine);
+
 /* Take what has arrived, without waiting. */
 void cadre_engine_poll(struct cadre_engine *engine);
 

@@ -833,6 +833,50 @@ static void count_calls(struct cadre_future *future, void *user)
     __atomic_fetch_add((int *)user, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Seconds until `count` callbacks have run, the caller doing nothing. */
+static double until_called(const int *calls, int count)
+{
+    double start = seconds();
+
+    while (__atomic_load_n(calls, __ATOMIC_SEQ_CST) < count &&
+           seconds() - start < 10)
+        usleep(1000);
+    return seconds() - start;
+}
+
+/* Whoever waits takes what comes; when it has gone, the thread in the
+ * background is to be rung again: for what was there already, and for what is
+ * submitted later. Its own timer would let all of this take ten seconds. */
+static void callbacks_run_soon_where_nobody_waits_any_more(void)
+{
+    enum { ROUNDS = 20, N = 8 };
+    struct cadre_pool *pool = pool_of(2);
+    struct cadre_future *f[N];
+    double slept = 0;
+    int calls = 0;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < N; i++) {
+            f[i] = cadre_submit(pool, CADRE_FN(add), i, round);
+            CHECK_OK(cadre_future_add_done_callback(f[i], count_calls, &calls));
+        }
+        CHECK_OK(cadre_future_wait(f[0], -1));
+        slept += until_called(&calls, (round + 1) * (N + 1) - 1);
+        for (int i = 0; i < N; i++)
+            cadre_future_free(f[i]);
+        f[0] = cadre_submit(pool, CADRE_FN(add), 1, round);
+        CHECK_OK(cadre_future_wait(f[0], -1));
+        cadre_future_free(f[0]);
+        f[0] = cadre_submit(pool, CADRE_FN(add), 2, round);
+        CHECK_OK(cadre_future_add_done_callback(f[0], count_calls, &calls));
+        slept += until_called(&calls, (round + 1) * (N + 1));
+        cadre_future_free(f[0]);
+    }
+    printf("  %d callbacks, %.3f s until they had run\n", calls, slept);
+    CU_ASSERT(slept < 2);
+    cadre_pool_destroy(pool);
+}
+
 static void *use_all(void *arg)
 {
     struct worker *w = arg;
@@ -1082,6 +1126,7 @@ static const struct check_test tests[] = {
     CHECK(results_are_gathered_in_order),
     CHECK(an_executor_brings_a_row_for_each_rank),
     CHECK(shutdown_returns_after_callbacks),
+    CHECK(callbacks_run_soon_where_nobody_waits_any_more),
     CHECK(eight_threads_use_everything_at_once),
     CHECK(a_failing_task_is_tried_again_if_asked),
     CHECK(further_attempts_wait_their_time),
