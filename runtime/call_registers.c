@@ -109,12 +109,10 @@ static double load_real(const void *value, cadre_type type)
 
 /* --- calling -------------------------------------------------------------- */
 
-#define INTEGERS uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t
-#define REALS double, double, double, double, double, double, double, double
-
-typedef uint64_t (*integer_fn)(INTEGERS);
-typedef uint64_t (*integer_of_all_fn)(INTEGERS, REALS);
-typedef double (*real_fn)(INTEGERS, REALS);
+/* With dots, as a function that has them is told how many vector registers are
+ * loaded; to others it makes no difference. */
+typedef uint64_t (*integer_fn)(uint64_t, ...);
+typedef double (*real_fn)(uint64_t, ...);
 
 #define GIVE_INTEGERS i[0], i[1], i[2], i[3], i[4], i[5]
 #define GIVE_REALS r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
@@ -155,7 +153,7 @@ void cadre_registers_invoke(const struct cadre_registers *plan,
         real = ((real_fn)fn)(GIVE_INTEGERS, GIVE_REALS);
         memcpy(&value, &real, sizeof value);
     } else if (plan->nreals > 0) {
-        value = ((integer_of_all_fn)fn)(GIVE_INTEGERS, GIVE_REALS);
+        value = ((integer_fn)fn)(GIVE_INTEGERS, GIVE_REALS);
     } else {
         value = ((integer_fn)fn)(GIVE_INTEGERS);
     }

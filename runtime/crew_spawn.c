@@ -11,7 +11,6 @@
  */
 #include "crew.h"
 
-#include "environment.h"
 #include "log.h"
 
 #include <dirent.h>
@@ -201,17 +200,13 @@ static void put_environment(struct spawning *s, const struct cadre_spawn *spawn,
                             const char *token)
 {
     struct cadre_process self;
-    const char *value = getenv(cadre_environment_shared);
-    char text[512], shared[64] = "";
+    char text[512];
 
-    if (value != NULL)
-        snprintf(shared, sizeof shared, "\n%s=%.8s", cadre_environment_shared,
-                 value);
     cadre_process_self(&self);
-    snprintf(text, sizeof text, "%s=%s %d %llu %s%s%s%s", SPAWN_VARIABLE, token,
+    snprintf(text, sizeof text, "%s=%s %d %llu %s%s%s", SPAWN_VARIABLE, token,
              (int)self.pid, (unsigned long long)self.pid_namespace, self.host,
              spawn->keep_environment ? "\nCADRE_KEEP_MPI_ENVIRONMENT=1" : "",
-             spawn->avoid_memory ? "\nUCX_TLS=^mm,cma" : "", shared);
+             spawn->avoid_memory ? "\nUCX_TLS=^mm,cma" : "");
     MPI_Info_set(s->info, "env", text);
 }
 

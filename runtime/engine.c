@@ -589,14 +589,17 @@ static void wait_busy(struct cadre_engine *e, const struct patience *p,
 }
 
 /* How long to poll, or for results how near, `us` at most. Where every core has
- * a worker that runs tasks, who polls takes one from them. */
+ * a team that runs tasks, who polls takes one from them. (Teams of another host
+ * do not, and they cannot ring.) */
 static uint64_t may_poll_ns(const struct cadre_engine *e, uint64_t us)
 {
     uint32_t busy = 0;
 
+    if (!e->all_have_bells || us <= SHORT_US)
+        return us * US;
     for (const struct cadre_sched_list *l = e->scheds; l != NULL; l = l->next)
         busy += cadre_sched_busy(l->sched);
-    return busy >= e->cores && us > SHORT_US ? SHORT_US * US : us * US;
+    return (busy >= e->cores ? SHORT_US : us) * US;
 }
 
 /* Nothing has arrived: wait a little, in the way that fits. */
@@ -656,7 +659,8 @@ static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
 
         if (moved && e->waiters > 1)
             pthread_cond_broadcast(&e->changed);
-        if (deadline_ns != UINT64_MAX && cadre_now_ns() >= deadline_ns)
+        if (deadline_ns != UINT64_MAX && patience.glances == 0 &&
+            cadre_now_ns() >= deadline_ns)
             break;
         if (may_run_later(e))
             break;

@@ -54,8 +54,6 @@ static const struct setting settings[] = {
     {"UCX_LOG_FILE", "stderr"},
 };
 
-const char cadre_environment_shared[] = "UCX_POSIX_FIFO_ELEM_SIZE";
-
 /* Is there a fabric for UCX to choose? Then its choice is better than ours. */
 static bool has_fast_fabric(void)
 {
@@ -100,6 +98,12 @@ static void set_launcher(void)
         setenv("OMPI_MCA_plm", "isolated", 0);
 }
 
+/* By mpirun, or by another process as a worker? */
+static bool is_started_by_mpi(void)
+{
+    return getenv("PMIX_RANK") != NULL;
+}
+
 /* Where files are made that a killed process leaves. */
 static const char *const folders[] = {
     "OMPI_MCA_orte_tmpdir_base", "OMPI_MCA_btl_vader_backing_directory",
@@ -111,7 +115,7 @@ static void set_folders(void)
 {
     char path[256];
 
-    if (getenv("PMIX_RANK") != NULL || getenv(folders[0]) != NULL ||
+    if (is_started_by_mpi() || getenv(folders[0]) != NULL ||
         !cadre_folder_make(has_room_in_memory(), path, sizeof path))
         return;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
@@ -140,8 +144,11 @@ static void set_transports(void)
     setenv("UCX_RNDV_THRESH", "inf", 0);
     /* What fits an element of its ring in shared memory goes with it; for the
      * rest the receiver looks at another place, which takes 0.3 us. With 128
-     * bytes, UCX's own choice, not even a task without arguments fits. */
-    setenv(cadre_environment_shared, "512", 0);
+     * bytes, UCX's own choice, not even a task without arguments fits. UCX
+     * takes for granted that both ends of a ring have the same: so it is for
+     * those to say that start all others. */
+    if (!is_started_by_mpi())
+        setenv("UCX_POSIX_FIFO_ELEM_SIZE", "512", 0);
 }
 
 void cadre_environment_set(void)

@@ -12,11 +12,6 @@
  * MPI_Init, before there are threads. */
 void cadre_environment_set(void);
 
-/* The variable that workers must have as their controller has it, or not at
- * all: UCX believes that both ends of a ring have the same. Not all of them
- * inherit it: mpirun has an environment of its own. */
-extern const char cadre_environment_shared[];
-
 /* MPI has been started: programs that this one starts from now on have nothing
  * to do with it. */
 void cadre_environment_started(void);

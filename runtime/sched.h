@@ -230,10 +230,10 @@ cadre_err cadre_sched_step(struct cadre_sched *sched,
  * their next attempt, too); sent and not finished; teams, retiring ones too. */
 uint64_t cadre_sched_waiting(const struct cadre_sched *sched);
 uint64_t cadre_sched_running(const struct cadre_sched *sched);
-
-/* Teams that have tasks. */
-uint32_t cadre_sched_busy(const struct cadre_sched *sched);
 uint32_t cadre_sched_teams(const struct cadre_sched *sched);
+
+/* Teams with tasks of which it is known how long they take. */
+uint32_t cadre_sched_busy(const struct cadre_sched *sched);
 
 /* When the next results may be expected, on the events' clock; UINT64_MAX when
  * nothing runs or nothing is known of what runs; a time that has passed when

@@ -4,8 +4,10 @@
  * arrives in the wrong place or width.
  */
 #include <complex.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,33 @@ float call_full_of_real(FULL);
 float call_full_of_real(FULL)
 {
     return IS_FULL ? -0.5f : 0;
+}
+
+/* Of `count` numbers that a prototype says how to pass. */
+double call_sum(int count, ...);
+double call_sum(int count, ...)
+{
+    double sum = 0;
+    va_list list;
+
+    va_start(list, count);
+    for (int i = 0; i < count; i++)
+        sum += va_arg(list, double);
+    va_end(list);
+    return sum;
+}
+
+int call_length_of(const char *format, ...);
+int call_length_of(const char *format, ...)
+{
+    char text[64];
+    va_list list;
+    int len;
+
+    va_start(list, format);
+    len = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return len;
 }
 
 /* Thirty-six parameters of all types: the sum of each times its position. */

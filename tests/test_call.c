@@ -165,6 +165,23 @@ static void one_argument_more_than_registers_arrives_too(void)
     LATE(double, double, -1e300);
 }
 
+/* One way of calling them at least can be written as a prototype. */
+static void functions_with_dots_find_their_arguments(void)
+{
+    double a = 0.5, b = 0.25, got = 0;
+    const char *format = "%.3f %d";
+    int two = 2, seven = 7, len = 0;
+
+    for (int i = 0; i < 3; i++) {
+        call_in(CALLLIB, "double call_sum(int count, double a, double b)",
+                ARGS(&two, &a, &b), &got);
+        CU_ASSERT_EQUAL(got, 0.75);
+    }
+    call_in(CALLLIB, "int call_length_of(const char *format, double a, int b)",
+            ARGS(&format, &a, &seven), &len);
+    CU_ASSERT_EQUAL(len, 7);
+}
+
 #define MANY(n)                                                                \
     "bool a" #n ", int8_t b" #n ", float c" #n ", uint8_t d" #n                \
     ", double e" #n ", int16_t f" #n ", long double g" #n ", uint16_t h" #n    \
@@ -458,6 +475,7 @@ int main(void)
         CHECK(a_result_of_every_type_fits_its_own_width),
         CHECK(arguments_may_fill_all_registers),
         CHECK(one_argument_more_than_registers_arrives_too),
+        CHECK(functions_with_dots_find_their_arguments),
         CHECK(thirty_six_parameters_of_all_types_arrive_in_place),
         CHECK(complex_numbers_of_every_width_arrive_between_others),
         CHECK(a_function_without_arguments_or_result_is_called),
