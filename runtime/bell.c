@@ -120,6 +120,11 @@ void cadre_bell_ring(struct cadre_bells *bells, uint32_t index)
     futex(&b->rung, FUTEX_WAKE, INT_MAX, NULL);
 }
 
+uint32_t cadre_bell_ticket(const struct cadre_bells *bells, uint32_t index)
+{
+    return atomic_load(&bells->shared->bell[index].rung);
+}
+
 uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index)
 {
     struct bell *b = &bells->shared->bell[index];

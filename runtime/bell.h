@@ -46,6 +46,10 @@ int cadre_bells_fd(const struct cadre_bells *bells);
 /* Wake who sleeps at bell `index`, if anybody does. */
 void cadre_bell_ring(struct cadre_bells *bells, uint32_t index);
 
+/* For who sleeps at `index` where others see to what comes: it is rung only if
+ * one of them says so. */
+uint32_t cadre_bell_ticket(const struct cadre_bells *bells, uint32_t index);
+
 /* Say that this process is about to sleep at `index`; from now on it is rung.
  */
 uint32_t cadre_bell_prepare(struct cadre_bells *bells, uint32_t index);

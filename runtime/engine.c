@@ -518,6 +518,12 @@ static void update_bell(struct cadre_engine *e)
         cadre_bell_awake(e->bells, 0);
 }
 
+/* Does another thread look for what comes, and is awake? */
+static bool is_seen_to(const struct cadre_engine *e)
+{
+    return e->waiters > 0 && !e->driver_sleeps;
+}
+
 /* Sleep until something arrives, at most `limit_ns`. The lock is let go.
  * `sleeps` is what tells update_bell() of this thread. True if there is a
  * reason to look for a while: MPI may deliver later than the bell rings. */
@@ -536,8 +542,9 @@ static bool sleep_at_bell(struct cadre_engine *e, bool *sleeps,
         return false;
     }
     *sleeps = true;
-    ticket = cadre_bell_prepare(e->bells, 0);
-    if (!look_well(e) && !is_busy(e)) {
+    ticket = cadre_bell_ticket(e->bells, 0);
+    update_bell(e);
+    if (is_seen_to(e) || (!look_well(e) && !is_busy(e))) {
         cadre_engine_unlock(e);
         was_rung = cadre_bell_sleep(e->bells, 0, ticket, limit_ns);
         cadre_engine_lock(e);
@@ -627,6 +634,7 @@ static void wait_well(struct cadre_engine *e, struct patience *p,
     if (now - p->since_ns > may_poll_ns(e, SPIN_US) ||
         (p->is_calm && expected != UINT64_MAX &&
          expected > now + may_poll_ns(e, EXPECTED_US))) {
+        e->driver_has_slept = true;
         p->is_calm = !sleep_at_bell(e, &e->driver_sleeps, limit);
         if (!p->is_calm)
             p->empty = 0;
@@ -653,6 +661,7 @@ static void drive(struct cadre_engine *e, bool (*done)(void *arg), void *arg,
 {
     struct patience patience = {.is_calm = true};
 
+    e->driver_has_slept = false;
     update_bell(e); /* we look ourselves: no need to ring */
     while (!done(arg)) {
         bool moved = progress(e);
@@ -683,19 +692,28 @@ static void wait_for_driver(struct cadre_engine *e, uint64_t deadline_ns)
                      deadline_ns < limit_ns ? deadline_ns : limit_ns);
 }
 
-/* The thread in the background sleeps, and nobody waits: it is to be rung for
- * what comes from now on. What came before rang nobody, and may be more than is
- * seen at once. */
+/* Nobody waits, and something is to come: the thread in the background is to be
+ * rung for it. What came before rang nobody; what follows from it is for that
+ * thread, and so is what does not end soon, or is still to leave. */
 static void attend(struct cadre_engine *e)
 {
+    enum { MANY = 64 };
+    int i = 0;
+
+    if (e->background_waits)
+        pthread_cond_signal(&e->quiet);
+    if (!e->background_sleeps)
+        return;
     update_bell(e);
-    if (look_well(e))
+    while (i < MANY && look_well(e))
+        i++;
+    if (i == MANY || e->later != NULL || is_busy(e))
         cadre_engine_wake(e);
 }
 
 void cadre_engine_attend(struct cadre_engine *engine)
 {
-    if (engine->background_sleeps && engine->waiters == 0 &&
+    if (engine->bells != NULL && engine->waiters == 0 &&
         !cadre_bell_is_wanted(engine->bells, 0))
         attend(engine);
 }
@@ -703,11 +721,13 @@ void cadre_engine_attend(struct cadre_engine *engine)
 /* The last thread that waits leaves. */
 static void hand_over(struct cadre_engine *e)
 {
+    if (has_work(e) || e->later != NULL)
+        attend(e);
+    if (e->due_ns == UINT64_MAX)
+        return;
     if (e->background_waits)
         pthread_cond_signal(&e->quiet);
-    if (e->background_sleeps && has_work(e))
-        attend(e);
-    if (e->background_sleeps && e->due_ns != UINT64_MAX) {
+    if (e->background_sleeps) {
         update_bell(e); /* it is to sleep until then */
         cadre_engine_wake(e);
     }
@@ -748,15 +768,25 @@ static void *run_background(void *arg)
 
     cadre_engine_lock(e);
     while (!e->is_closed) {
-        uint64_t limit = (has_work(e) ? CHECK_MS : IDLE_CHECK_MS) * MS;
-        uint64_t now = cadre_now_ns();
+        uint64_t limit, now;
 
+        if (may_run_later(e) && e->waiters == 0) { /* what the last one left */
+            cadre_engine_run_later(e);
+            continue;
+        }
+        limit = (has_work(e) ? CHECK_MS : IDLE_CHECK_MS) * MS;
+        now = cadre_now_ns();
         if (e->due_ns < now + limit)
             limit = e->due_ns > now ? e->due_ns - now : 0;
-        if (e->waiters > 0) {
+        if (e->waiters > 0 && e->driver_has_slept) {
+            /* At the bell it would be woken with that one each time. */
             e->background_waits = true;
             pthread_cond_wait(&e->quiet, &e->lock);
             e->background_waits = false;
+            continue;
+        }
+        if (e->waiters > 0) {
+            sleep_at_bell(e, &e->background_sleeps, IDLE_CHECK_MS * MS);
             continue;
         }
         if (is_busy(e)) { /* MPI must go on, and others must get the lock */
@@ -777,7 +807,6 @@ static void *run_background(void *arg)
         now = cadre_now_ns();
         if (now >= e->next_check_ns || now >= e->due_ns)
             check_workers(e);
-        cadre_engine_run_later(e);
     }
     cadre_engine_unlock(e);
     return NULL;
@@ -1109,8 +1138,10 @@ void cadre_engine_check_by(struct cadre_engine *engine, uint64_t when_ns)
         return;
     engine->due_ns = when_ns;
     /* The background thread sleeps until what was due before. */
-    if (engine->background_sleeps && engine->waiters == 0)
+    if (engine->background_sleeps && engine->waiters == 0) {
+        update_bell(engine);
         cadre_engine_wake(engine);
+    }
 }
 
 cadre_err cadre_engine_ledger(struct cadre_engine *engine,

@@ -57,7 +57,7 @@ typedef void (*cadre_check_fn)(struct cadre_engine *engine, uint64_t now_ns);
 struct cadre_engine {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something arrived, or the driver left */
-    pthread_cond_t quiet;   /* nobody waits any more */
+    pthread_cond_t quiet;   /* nobody waits any more for what comes */
     _Atomic int wanting;    /* threads about to take the lock */
 
     int thread_level; /* of MPI */
@@ -92,6 +92,7 @@ struct cadre_engine {
     pthread_t background;
     bool has_background;
     bool driver_sleeps;     /* at the bell */
+    bool driver_has_slept;  /* since it drives */
     bool background_sleeps; /* at the bell */
     bool background_waits;  /* for `quiet` */
     uint64_t next_check_ns; /* look for dead workers then */
