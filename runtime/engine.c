@@ -721,13 +721,11 @@ void cadre_engine_attend(struct cadre_engine *engine)
 /* The last thread that waits leaves. */
 static void hand_over(struct cadre_engine *e)
 {
-    if (has_work(e) || e->later != NULL)
-        attend(e);
-    if (e->due_ns == UINT64_MAX)
-        return;
     if (e->background_waits)
         pthread_cond_signal(&e->quiet);
-    if (e->background_sleeps) {
+    if (has_work(e) || e->later != NULL)
+        attend(e);
+    if (e->background_sleeps && e->due_ns != UINT64_MAX) {
         update_bell(e); /* it is to sleep until then */
         cadre_engine_wake(e);
     }
@@ -787,9 +785,8 @@ static void *run_background(void *arg)
         }
         if (e->waiters > 0) {
             sleep_at_bell(e, &e->background_sleeps, IDLE_CHECK_MS * MS);
-            continue;
-        }
-        if (is_busy(e)) { /* MPI must go on, and others must get the lock */
+        } else if (is_busy(e)) {
+            /* MPI must go on, and others must get the lock. */
             bool has_hurry = is_pressed(e);
 
             cadre_engine_unlock(e);
