@@ -302,8 +302,7 @@ static void measure_tasks(struct bench *b)
     }
     bench_add(b, "task", bench_pick(one, TRIPS, 0.5));
     bench_add(b, "failure", cost_of_failure(single));
-    bench_add(b, "form",
-              cost_of_failure(pool) - bench_quantile(b, "failure", 0));
+    bench_add(b, "form", cost_of_failure(pool) - bench_median(b, "failure"));
     cadre_spawn_pool_destroy(pool);
     cadre_spawn_pool_destroy(single);
 }
