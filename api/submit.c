@@ -846,6 +846,7 @@ static struct cadre_object *object_of(const struct cadre_farm *farm)
     return cadre_farm_options_of(farm)->owner;
 }
 
+/* Tell the farm of the task. Its table is still at hand then. */
 static cadre_err hand_to_farm(struct cadre_future *f,
                               struct cadre_submission how,
                               struct cadre_error *error)
