@@ -84,7 +84,6 @@ struct cadre_spawn {
 struct cadre_spawned {
     MPI_Comm comm;  /* to the new processes */
     char token[64]; /* in their environment, to find them again */
-    bool is_stuck;  /* the call did not come back: MPI cannot be ended */
 };
 
 /* The file that workers are to run: `name` itself if it has a slash, else
@@ -103,6 +102,10 @@ cadre_err cadre_program_find(const char *name, char **path,
 cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
                            struct cadre_spawned *spawned,
                            struct cadre_error *error);
+
+/* Is a start under way that was given up? Until MPI has given it up as well it
+ * starts no other, and cannot be ended. */
+bool cadre_crew_spawn_is_stuck(void);
 
 /* The processes that carry `token`, on this host: end them, but for those that
  * are workers of `crew` (NULL: of none); how many live. */

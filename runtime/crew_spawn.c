@@ -5,9 +5,9 @@
  * runtime losing a child's connection), and no MPI function ends it. So it is
  * called by a thread of its own, and whoever wants the workers waits for that
  * thread at most until the deadline. After a deadline the thread stays behind
- * with what it holds, the processes it started are found by a token in their
- * environment and ended, and MPI can no longer be ended in an orderly way:
- * `is_stuck`.
+ * with what it holds, and the processes it started are found by a token in
+ * their environment and ended. Open MPI gives up as well, minutes later: until
+ * then nobody can start processes, and MPI cannot be ended in an orderly way.
  */
 #include "crew.h"
 
@@ -38,9 +38,12 @@ struct spawning {
     char **argv;
     int count;
     MPI_Info info;
+    char token[64];
     int code;
     MPI_Comm comm;
 };
+
+static _Atomic int abandoned; /* calls that have not come back */
 
 static bool is_executable(const char *path)
 {
@@ -234,6 +237,7 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
         free_spawning(s);
         return NULL;
     }
+    snprintf(s->token, sizeof s->token, "%s", token);
     put_environment(s, spawn, token);
     MPI_Info_set(s->info, "bind_to", "none");
     /* Slots are counted by us: mpirun's own count would refuse more workers
@@ -245,6 +249,24 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
     else if (getcwd(cwd, sizeof cwd) != NULL)
         MPI_Info_set(s->info, "wdir", cwd);
     return s;
+}
+
+/* PMIx 4.2 has an array with an entry for each start of processes, of which it
+ * still uses one, without a lock, when another thread adds the next. That
+ * crashes where the array has no room left, is made twice as large, and moves.
+ * So starts overlap, for their speed, but for those after which it may move. */
+static pthread_rwlock_t starts =
+    PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+
+/* Is the `n`th start such a one? Where exactly depends on who started us. */
+static bool is_near_power_of_2(unsigned n)
+{
+    enum { NEAR = 3 };
+    unsigned power = 1;
+
+    while (power + NEAR < n)
+        power *= 2;
+    return power <= n + NEAR;
 }
 
 /* On a communicator of its own: errors come back, and whatever error handler
@@ -264,11 +286,37 @@ static int spawn_alone(struct spawning *s)
     return code;
 }
 
+static bool is_wanted(struct spawning *s)
+{
+    bool is;
+
+    pthread_mutex_lock(&s->lock);
+    is = !s->is_abandoned;
+    pthread_mutex_unlock(&s->lock);
+    return is;
+}
+
+/* Who is not waited for any more is not started. */
+static int spawn_in_turn(struct spawning *s)
+{
+    static _Atomic unsigned count;
+    int code = MPI_ERR_SPAWN;
+
+    if (is_near_power_of_2(atomic_fetch_add(&count, 1) + 1))
+        pthread_rwlock_wrlock(&starts);
+    else
+        pthread_rwlock_rdlock(&starts);
+    if (is_wanted(s))
+        code = spawn_alone(s);
+    pthread_rwlock_unlock(&starts);
+    return code;
+}
+
 static void *call_spawn(void *arg)
 {
     struct spawning *s = arg;
     bool is_abandoned;
-    int code = spawn_alone(s);
+    int code = spawn_in_turn(s);
 
     pthread_mutex_lock(&s->lock);
     s->code = code;
@@ -276,8 +324,12 @@ static void *call_spawn(void *arg)
     is_abandoned = s->is_abandoned;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    if (is_abandoned)
+    if (is_abandoned) {
+        if (code == MPI_SUCCESS) /* they came later than they were ended */
+            cadre_crew_end_strays(s->token, NULL);
         free_spawning(s);
+        atomic_fetch_sub(&abandoned, 1);
+    }
     return NULL;
 }
 
@@ -297,6 +349,8 @@ static bool wait_for_spawn(struct spawning *s, double timeout_s,
                          until - now < look_ns ? until : now + look_ns);
     is_done = s->is_done;
     s->is_abandoned = !is_done;
+    if (!is_done)
+        atomic_fetch_add(&abandoned, 1);
     pthread_mutex_unlock(&s->lock);
     return is_done;
 }
@@ -319,20 +373,23 @@ static cadre_err check_folder(const char *cwd, struct cadre_error *error)
     return CADRE_OK;
 }
 
-static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn,
-                           struct cadre_spawned *spawned)
+bool cadre_crew_spawn_is_stuck(void)
+{
+    return atomic_load(&abandoned) > 0;
+}
+
+static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn)
 {
     pthread_t thread;
 
     if (!spawn->use_thread ||
         pthread_create(&thread, NULL, call_spawn, s) != 0) {
-        s->code = spawn_alone(s);
+        s->code = spawn_in_turn(s);
         return CADRE_OK;
     }
     pthread_detach(thread);
     if (wait_for_spawn(s, spawn->timeout_s, spawn->is_called_off))
         return CADRE_OK;
-    spawned->is_stuck = true;
     return CADRE_ETIMEOUT;
 }
 
@@ -355,7 +412,7 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
         return cadre_error_set(error, CADRE_ENOMEM, "out of memory");
     cadre_log(CADRE_LOG_INFO, "starting %d workers of %s", s->count,
               s->program);
-    if (make_call(s, spawn, spawned) == CADRE_ETIMEOUT) {
+    if (make_call(s, spawn) == CADRE_ETIMEOUT) {
         cadre_crew_end_strays(spawned->token, NULL);
         return cadre_error_set(
             error, CADRE_ETIMEOUT,

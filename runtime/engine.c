@@ -316,10 +316,12 @@ static void note_death(struct cadre_engine *e, const struct cadre_crew *crew,
 cadre_err cadre_engine_may_spawn(const struct cadre_engine *engine,
                                  struct cadre_error *error)
 {
-    if (engine->is_stuck)
-        return cadre_error_set(error, CADRE_ESPAWN,
-                               "an earlier start of workers never came back: "
-                               "this program cannot start any more");
+    if (cadre_crew_spawn_is_stuck())
+        return cadre_error_set(
+            error, CADRE_ESPAWN,
+            "an earlier start of workers has not come back: this program can "
+            "start more only when Open MPI has given it up, after some "
+            "minutes");
     if (engine->lost_host[0] != '\0')
         return cadre_error_set(
             error, CADRE_ESPAWN,
@@ -1055,7 +1057,6 @@ static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
     cadre_engine_unlock(e);
     err = cadre_crew_spawn(spawn, &spawned, error);
     cadre_engine_lock(e);
-    e->is_stuck |= spawned.is_stuck;
     if (err != CADRE_OK)
         return err;
     err = cadre_engine_add_crew(e, spawned.comm, spawned.token, spawn->least,

@@ -62,7 +62,6 @@ struct cadre_engine {
 
     int thread_level; /* of MPI */
     bool keep_environment;
-    bool is_stuck;           /* a spawn never came back: MPI cannot be ended */
     bool avoids_memory;      /* new workers do without shared memory, where
                                 messages do not come any more (touch.h) */
     bool is_closed;          /* finalize has begun */

@@ -446,7 +446,7 @@ static cadre_err start(struct cadre_farm *farm, int missing, int least,
 
         err = hire_spawned(farm, n, enough < n ? enough : 0, deadline, error);
         if (err == CADRE_OK || !may_be_too_many(err) || n <= least ||
-            farm->engine->is_stuck || cadre_now_ns() >= deadline)
+            cadre_crew_spawn_is_stuck() || cadre_now_ns() >= deadline)
             break;
         cadre_log(CADRE_LOG_INFO, "%d workers did not start: %s", n,
                   error->text);

@@ -340,7 +340,7 @@ static void a_start_that_hangs_leaves_what_lives_at_work(void)
     f = cadre_submit(pool, CADRE_FN(twice), 1);
     CHECK_OK(cadre_future_wait(f, 30000));
     CHECK_ERR(CADRE_ELOST, cadre_future_result(f, CADRE_NOTHING));
-    CHECK_SAYS("never came back");
+    CHECK_SAYS("has not come back");
     cadre_future_free(f);
     cadre_pool_destroy(pool);
     CHECK_ERR(CADRE_ESPAWN, cadre_pool_create(&o, &small));
