@@ -142,6 +142,9 @@ static void set_transports(void)
            has_room_in_memory() ? "posix,cma,self,tcp" : "sysv,cma,self,tcp",
            0);
     setenv("UCX_RNDV_THRESH", "inf", 0);
+    /* By 'tcp' it sends large messages from where they are otherwise, and its
+     * own check ends the process that sends to one that is killed then. */
+    setenv("UCX_ZCOPY_THRESH", "inf", 0);
 }
 
 void cadre_environment_set(void)
