@@ -377,14 +377,16 @@ static int conclude(const struct run *r, int mpirun_status)
         return WEXITSTATUS(r->wait_status);
     if (r->passed_on != 0)
         return CADRE_EXIT_SIGNAL + r->passed_on;
+    if (WIFSIGNALED(mpirun_status) && !(r->has_reported && r->is_terminated))
+        cadre_complain("mpirun was ended by signal %d (%s)%s",
+                       WTERMSIG(mpirun_status),
+                       strsignal(WTERMSIG(mpirun_status)),
+                       r->has_reported ? ", and took the program with it" : "");
     if (r->has_reported)
         return CADRE_EXIT_SIGNAL + WTERMSIG(r->wait_status);
     if (WIFEXITED(mpirun_status))
         cadre_complain("mpirun ended with status %d before the program did",
                        WEXITSTATUS(mpirun_status));
-    else
-        cadre_complain("mpirun was ended by signal %d",
-                       WTERMSIG(mpirun_status));
     return CADRE_EXIT_RUNTIME;
 }
 

@@ -1278,6 +1278,16 @@ def run_ends_with_its_signal():
         process.communicate()
 
 
+@test
+def run_tells_that_mpirun_crashed():
+    # Of a shell that is rank 0, $PPID is Cadre's part beside it.
+    status, _, err = run('run', 'sh', '-c',
+                         'kill -SEGV $(ps -o ppid= -p $PPID); exec sleep 100')
+    assert status in (3, 128 + 9), (status, err)
+    assert 'mpirun was ended by signal 11' in err, err
+    wait_for_none(15)
+
+
 # --- cadre place ------------------------------------------------------------
 
 TOPOLOGIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..',
