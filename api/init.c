@@ -159,7 +159,7 @@ static bool dismiss_all(struct cadre_engine *e)
     bool can_end;
 
     cadre_engine_lock(e);
-    can_end = !cadre_crew_spawn_is_stuck();
+    can_end = !cadre_crew_spawn_is_out();
     while (e->crews != NULL) {
         if (e->crews->is_resident && has_lost_any(e->crews))
             can_end = false;

@@ -72,6 +72,7 @@ struct cadre_spawn {
     int least;       /* so many are enough if no more answer; 0: all */
     const char *cwd; /* NULL: this one */
     double timeout_s;
+    bool may_stray;  /* if it does not come back others start all the same */
     bool use_thread; /* a thread makes the blocking call, so that the deadline
                         holds (needs MPI_THREAD_MULTIPLE) */
     bool keep_environment; /* the transports were the program's choice */
@@ -103,9 +104,13 @@ cadre_err cadre_crew_spawn(const struct cadre_spawn *spawn,
                            struct cadre_spawned *spawned,
                            struct cadre_error *error);
 
-/* Is a start under way that was given up? Until MPI has given it up as well it
- * starts no other, and cannot be ended. */
+/* Is a start under way that was given up, and was not to stray? Until MPI has
+ * given it up as well no other is tried: MPI may be waiting in a place that all
+ * starts come through. */
 bool cadre_crew_spawn_is_stuck(void);
+
+/* Is any? MPI cannot be ended before it has come back. */
+bool cadre_crew_spawn_is_out(void);
 
 /* The processes that carry `token`, on this host: end them, but for those that
  * are workers of `crew` (NULL: of none); how many live. */

@@ -39,11 +39,15 @@ struct spawning {
     int count;
     MPI_Info info;
     char token[64];
+    bool is_alone;  /* no other may be inside together with it, ... */
+    bool is_inside; /* ... which it is */
+    bool is_astray; /* abandoned, and others start all the same */
     int code;
     MPI_Comm comm;
 };
 
-static _Atomic int abandoned; /* calls that have not come back */
+/* Calls that have not come back, though nobody waits any more. */
+static _Atomic int abandoned, astray;
 
 static bool is_executable(const char *path)
 {
@@ -255,8 +259,15 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
  * still uses one, without a lock, when another thread adds the next. That
  * crashes where the array has no room left, is made twice as large, and moves.
  * So starts overlap, for their speed, but for those after which it may move. */
-static pthread_rwlock_t starts =
-    PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned count;    /* of all starts */
+    int inside;        /* calls of MPI_Comm_spawn that somebody waits for */
+    bool has_alone;    /* one of them is alone */
+    int waiting_alone; /* for the others to leave */
+} starts = {.lock = PTHREAD_MUTEX_INITIALIZER,
+            .changed = PTHREAD_COND_INITIALIZER};
 
 /* Is the `n`th start such a one? Where exactly depends on who started us. */
 static bool is_near_power_of_2(unsigned n)
@@ -296,19 +307,44 @@ static bool is_wanted(struct spawning *s)
     return is;
 }
 
+static void enter(struct spawning *s)
+{
+    pthread_mutex_lock(&starts.lock);
+    s->is_alone = is_near_power_of_2(++starts.count);
+    starts.waiting_alone += s->is_alone;
+    while (starts.has_alone ||
+           (s->is_alone ? starts.inside : starts.waiting_alone) > 0)
+        pthread_cond_wait(&starts.changed, &starts.lock);
+    starts.waiting_alone -= s->is_alone;
+    starts.has_alone = s->is_alone;
+    starts.inside++;
+    s->is_inside = true;
+    pthread_mutex_unlock(&starts.lock);
+}
+
+/* Also for a call that nobody waits for any more: the others do not, either. */
+static void leave(struct spawning *s)
+{
+    pthread_mutex_lock(&starts.lock);
+    if (s->is_inside) {
+        starts.inside--;
+        if (s->is_alone)
+            starts.has_alone = false;
+        s->is_inside = false;
+        pthread_cond_broadcast(&starts.changed);
+    }
+    pthread_mutex_unlock(&starts.lock);
+}
+
 /* Who is not waited for any more is not started. */
 static int spawn_in_turn(struct spawning *s)
 {
-    static _Atomic unsigned count;
     int code = MPI_ERR_SPAWN;
 
-    if (is_near_power_of_2(atomic_fetch_add(&count, 1) + 1))
-        pthread_rwlock_wrlock(&starts);
-    else
-        pthread_rwlock_rdlock(&starts);
+    enter(s);
     if (is_wanted(s))
         code = spawn_alone(s);
-    pthread_rwlock_unlock(&starts);
+    leave(s);
     return code;
 }
 
@@ -327,30 +363,32 @@ static void *call_spawn(void *arg)
     if (is_abandoned) {
         if (code == MPI_SUCCESS) /* they came later than they were ended */
             cadre_crew_end_strays(s->token, NULL);
+        atomic_fetch_sub(s->is_astray ? &astray : &abandoned, 1);
         free_spawning(s);
-        atomic_fetch_sub(&abandoned, 1);
     }
     return NULL;
 }
 
 /* Wait for the calling thread; false: the deadline passed and the thread now
  * owns `s`. */
-static bool wait_for_spawn(struct spawning *s, double timeout_s,
-                           const _Atomic bool *is_called_off)
+static bool wait_for_spawn(struct spawning *s, const struct cadre_spawn *spawn)
 {
     const uint64_t look_ns = 100000000; /* whether it is called off */
-    uint64_t until = cadre_now_ns() + (uint64_t)(timeout_s * 1e9), now;
+    uint64_t until = cadre_now_ns() + (uint64_t)(spawn->timeout_s * 1e9), now;
     bool is_done;
 
     pthread_mutex_lock(&s->lock);
     while (!s->is_done && (now = cadre_now_ns()) < until &&
-           (is_called_off == NULL || !*is_called_off))
+           (spawn->is_called_off == NULL || !*spawn->is_called_off))
         cadre_wait_until(&s->changed, &s->lock,
                          until - now < look_ns ? until : now + look_ns);
     is_done = s->is_done;
-    s->is_abandoned = !is_done;
-    if (!is_done)
-        atomic_fetch_add(&abandoned, 1);
+    if (!is_done) {
+        s->is_abandoned = true;
+        s->is_astray = spawn->may_stray;
+        atomic_fetch_add(s->is_astray ? &astray : &abandoned, 1);
+        leave(s);
+    }
     pthread_mutex_unlock(&s->lock);
     return is_done;
 }
@@ -378,6 +416,11 @@ bool cadre_crew_spawn_is_stuck(void)
     return atomic_load(&abandoned) > 0;
 }
 
+bool cadre_crew_spawn_is_out(void)
+{
+    return atomic_load(&abandoned) + atomic_load(&astray) > 0;
+}
+
 static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn)
 {
     pthread_t thread;
@@ -388,7 +431,7 @@ static cadre_err make_call(struct spawning *s, const struct cadre_spawn *spawn)
         return CADRE_OK;
     }
     pthread_detach(thread);
-    if (wait_for_spawn(s, spawn->timeout_s, spawn->is_called_off))
+    if (wait_for_spawn(s, spawn))
         return CADRE_OK;
     return CADRE_ETIMEOUT;
 }

@@ -1039,10 +1039,58 @@ cadre_err cadre_engine_add_crew(struct cadre_engine *engine, MPI_Comm comm,
     return CADRE_OK;
 }
 
+static const char *program_of(const struct cadre_spawn *spawn)
+{
+    return spawn->program != NULL ? spawn->program : "";
+}
+
+static void note_start(struct cadre_starts *known,
+                       const struct cadre_spawn *spawn, double took_s)
+{
+    if (known->program == NULL ||
+        strcmp(known->program, program_of(spawn)) != 0) {
+        free(known->program);
+        *known = (struct cadre_starts){.program = strdup(program_of(spawn))};
+    }
+    if (spawn->count > known->most)
+        known->most = spawn->count;
+    if (took_s > known->slowest_s)
+        known->slowest_s = took_s;
+}
+
+/* How long to wait for a start, so that there is time for another. Now and then
+ * one never comes back: PMIx 4 loses a message between mpirun and a process
+ * when it has another for it at the same moment. Who has started before needs
+ * not much longer than then. 0: one cannot say. */
+static double patience_s(const struct cadre_starts *known,
+                         const struct cadre_spawn *spawn, int nth)
+{
+    enum { LEAST_S = 10, TIMES = 20 };
+    double s = TIMES * known->slowest_s;
+
+    if (known->program == NULL || spawn->count > known->most ||
+        strcmp(known->program, program_of(spawn)) != 0)
+        return 0;
+    return (s > LEAST_S ? s : LEAST_S) * (1 << nth);
+}
+
+static void set_timeout(struct cadre_spawn *spawn,
+                        const struct cadre_starts *known, int nth,
+                        uint64_t now_ns, uint64_t deadline_ns)
+{
+    double left_s =
+        deadline_ns > now_ns ? 1e-9 * (double)(deadline_ns - now_ns) : 0;
+    double s = patience_s(known, spawn, nth);
+
+    spawn->may_stray = spawn->use_thread && s > 0 && 2 * s <= left_s;
+    spawn->timeout_s = spawn->may_stray ? s : left_s;
+}
+
 /* `*has_failed`: they were started, but are of no use. */
 static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
-                            uint64_t deadline_ns, struct cadre_crew **crew,
-                            bool *has_failed, struct cadre_error *error)
+                            int nth, uint64_t deadline_ns,
+                            struct cadre_crew **crew, bool *has_failed,
+                            struct cadre_error *error)
 {
     uint64_t now = cadre_now_ns();
     struct cadre_spawned spawned;
@@ -1050,15 +1098,23 @@ static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
 
     *has_failed = false;
     spawn->avoid_memory = e->avoids_memory;
-    spawn->timeout_s =
-        deadline_ns > now ? 1e-9 * (double)(deadline_ns - now) : 0;
+    set_timeout(spawn, &e->starts, nth, now, deadline_ns);
     if ((err = cadre_engine_may_spawn(e, error)) != CADRE_OK)
         return err;
     cadre_engine_unlock(e);
     err = cadre_crew_spawn(spawn, &spawned, error);
     cadre_engine_lock(e);
-    if (err != CADRE_OK)
+    if (err != CADRE_OK) {
+        *has_failed =
+            err == CADRE_ETIMEOUT && spawn->may_stray && !e->is_leaving;
+        if (*has_failed)
+            cadre_log(CADRE_LOG_WARN,
+                      "a start of workers did not come back in %g s, as "
+                      "earlier ones did: they are started again",
+                      spawn->timeout_s);
         return err;
+    }
+    note_start(&e->starts, spawn, 1e-9 * (double)(cadre_now_ns() - now));
     err = cadre_engine_add_crew(e, spawned.comm, spawned.token, spawn->least,
                                 deadline_ns, crew, error);
     if (err != CADRE_OK)
@@ -1082,7 +1138,7 @@ cadre_err cadre_engine_spawn_crew(struct cadre_engine *engine,
     spawn->is_called_off = &engine->is_leaving;
     spawn->keep_environment = engine->keep_environment;
     for (int i = 0; i < SPAWNS_MAX && has_failed; i++)
-        err = spawn_once(engine, spawn, deadline, crew, &has_failed, error);
+        err = spawn_once(engine, spawn, i, deadline, crew, &has_failed, error);
     return err;
 }
 
@@ -1187,6 +1243,7 @@ void cadre_engine_destroy(struct cadre_engine *engine)
     bury(engine, UINT64_MAX);
     cadre_ledger_destroy(engine->ledger);
     cadre_bells_destroy(engine->bells);
+    free(engine->starts.program);
     pthread_cond_destroy(&engine->quiet);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);

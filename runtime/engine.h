@@ -54,6 +54,13 @@ struct cadre_later {
 /* Called now and then, under the lock. */
 typedef void (*cadre_check_fn)(struct cadre_engine *engine, uint64_t now_ns);
 
+/* What is known of the workers that were started last. */
+struct cadre_starts {
+    char *program; /* NULL: none yet; "": this one */
+    int most;      /* processes at once */
+    double slowest_s;
+};
+
 struct cadre_engine {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something arrived, or the driver left */
@@ -62,9 +69,10 @@ struct cadre_engine {
 
     int thread_level; /* of MPI */
     bool keep_environment;
-    bool avoids_memory;      /* new workers do without shared memory, where
-                                messages do not come any more (touch.h) */
-    bool is_closed;          /* finalize has begun */
+    bool avoids_memory; /* new workers do without shared memory, where
+                           messages do not come any more (touch.h) */
+    bool is_closed;     /* finalize has begun */
+    struct cadre_starts starts;
     _Atomic bool is_leaving; /* nobody is to wait for workers that start */
     char lost_host[CADRE_HOST_NAME_MAX]; /* with its part of mpirun; "": none */
 

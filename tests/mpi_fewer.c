@@ -3,7 +3,7 @@
  * workers, however the program was started.
  *
  * Where a gate is closed (its file is there), spawned processes do not become
- * workers: all, or every second of those started together.
+ * workers: all, every second of those started together, or once the first.
  */
 #include "mpi_check.h"
 
@@ -73,6 +73,8 @@ static void pass_gates(void)
 
     if (getenv("CADRE_SPAWNED_BY") == NULL)
         return;
+    if (unlink(gate("once")) == 0)
+        pause();
     while (access(gate("all"), F_OK) == 0)
         usleep(10000);
     if (access(gate("second"), F_OK) != 0)
@@ -296,6 +298,34 @@ static void where_none_is_left_tasks_fail_and_say_why(void)
     cadre_pool_destroy(pool);
 }
 
+/* Of a program that has started before: what does not come back is started
+ * again, long before the deadline. */
+static void a_start_that_goes_astray_is_made_again(void)
+{
+    struct cadre_pool_options o = {
+        .max_workers = 1, .oversubscribe = true, .cwd = "/tmp"};
+    struct cadre_pool *pool = pool_with(&o), *again = NULL;
+    char said[4096];
+    double start;
+
+    all_are_right(pool);
+    close_gate("once");
+    listen_begin();
+    start = seconds();
+    again = pool_with(&o);
+    listen_end(said, sizeof said);
+    CU_ASSERT(seconds() - start > 9 && seconds() - start < 40);
+    CU_ASSERT_EQUAL(times(said, "they are started again"), 1);
+    all_are_right(again);
+    all_are_right(pool);
+    cadre_pool_destroy(again);
+    /* What never came back is in nobody's way. */
+    again = pool_with(&o);
+    all_are_right(again);
+    cadre_pool_destroy(again);
+    cadre_pool_destroy(pool);
+}
+
 /* The last test, as MPI is stuck then: the replacement never comes up. */
 static void a_start_that_hangs_leaves_what_lives_at_work(void)
 {
@@ -373,6 +403,7 @@ int main(int argc, char **argv)
         CHECK(a_gang_is_smaller_too),
         CHECK(lost_workers_come_back_as_soon_as_they_can),
         CHECK(where_none_is_left_tasks_fail_and_say_why),
+        CHECK(a_start_that_goes_astray_is_made_again),
         CHECK(a_start_that_hangs_leaves_what_lives_at_work),
         {NULL, NULL}};
     static const struct check_test slots[] = {
