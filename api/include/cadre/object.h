@@ -60,7 +60,8 @@ enum cadre_placement {
     const char *worker_program;                                                \
     /* The workers' working directory; default: this one. */                   \
     const char *cwd;                                                           \
-    /* Starting them may take this long; default 60. */                        \
+    /* Starting them may take this long; default 60. If they do not come as    \
+     * soon as earlier ones of their program they are started again. */        \
     double spawn_timeout_s;                                                    \
     /* A task may run for so long, if its own options do not say how long;     \
      * default: for ever. Then it fails with CADRE_ETIMEOUT, and if it does    \
