@@ -34,6 +34,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,7 +54,8 @@ enum {
     CANCEL_MS = 200, /* for a task that runs apart to return when it is told */
     SETTLE_MS = 100, /* for results to leave before the next task begins */
     LAST_WORD_S = 2, /* for what a task that crashes leaves to be said */
-    LINGER_MS = 100  /* for that to leave the sockets */
+    RESERVE = 32 << 20, /* bytes for MPI to say it with */
+    LINGER_MS = 100     /* for that to leave the sockets */
 };
 
 static const uint64_t US = 1000, MS = 1000000;
@@ -118,6 +120,7 @@ struct worker {
     struct failed_row *failures;
     size_t nfailures, failures_max;
     struct cadre_crash crash;
+    void *reserve;                 /* address space; MAP_FAILED: none */
     struct known *running;         /* the function of the running task */
     struct cadre_isolate *isolate; /* NULL: no task ran apart so far */
     bool is_child;                 /* this process runs one task apart */
@@ -411,10 +414,27 @@ static void tell_crash(const struct cadre_crash *crash,
     }
 }
 
+/* A task may have used all memory that its limit allows. Then MPI has none to
+ * send what is to be said, and UCX dies in the middle of it, which blocks the
+ * shared memory for all (touch.h). So some is kept for it. */
+static void take_reserve(struct worker *w)
+{
+    w->reserve = mmap(NULL, RESERVE, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static void give_reserve(struct worker *w)
+{
+    if (w->reserve != MAP_FAILED)
+        munmap(w->reserve, RESERVE);
+    w->reserve = MAP_FAILED;
+}
+
 static _Noreturn void die_of_crash(struct worker *w)
 {
     char text[CADRE_ERROR_TEXT_MAX];
 
+    give_reserve(w);
     tell_crash(&w->crash, text);
     say_last_word(w, CADRE_ECRASH, text, 1);
 }
@@ -1264,6 +1284,7 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
         CADRE_OK)
         return err;
     atomic_store(&is_at_work, true);
+    take_reserve(&w);
     err = cadre_workteams_init(&w.teams, crew, on_mpi_error, &trouble);
     if (err == CADRE_OK)
         guard(&w);
@@ -1275,6 +1296,7 @@ cadre_err cadre_worker_run(MPI_Comm comm, MPI_Comm crew,
         else
             refuse(&w, err, &trouble);
     }
+    give_reserve(&w);
     fini(&w);
     atomic_store(&is_at_work, false);
     return w.refused;
