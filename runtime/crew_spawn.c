@@ -322,11 +322,15 @@ static void enter(struct spawning *s)
     pthread_mutex_unlock(&starts.lock);
 }
 
-/* Also for a call that nobody waits for any more: the others do not, either. */
-static void leave(struct spawning *s)
+/* Also for a call that nobody waits for any more: the others do not, either.
+ * False: it was not inside. */
+static bool leave(struct spawning *s)
 {
+    bool was_inside;
+
     pthread_mutex_lock(&starts.lock);
-    if (s->is_inside) {
+    was_inside = s->is_inside;
+    if (was_inside) {
         starts.inside--;
         if (s->is_alone)
             starts.has_alone = false;
@@ -334,6 +338,7 @@ static void leave(struct spawning *s)
         pthread_cond_broadcast(&starts.changed);
     }
     pthread_mutex_unlock(&starts.lock);
+    return was_inside;
 }
 
 /* Who is not waited for any more is not started. */
@@ -351,7 +356,7 @@ static int spawn_in_turn(struct spawning *s)
 static void *call_spawn(void *arg)
 {
     struct spawning *s = arg;
-    bool is_abandoned;
+    bool is_abandoned, is_astray;
     int code = spawn_in_turn(s);
 
     pthread_mutex_lock(&s->lock);
@@ -363,8 +368,9 @@ static void *call_spawn(void *arg)
     if (is_abandoned) {
         if (code == MPI_SUCCESS) /* they came later than they were ended */
             cadre_crew_end_strays(s->token, NULL);
-        atomic_fetch_sub(s->is_astray ? &astray : &abandoned, 1);
-        free_spawning(s);
+        is_astray = s->is_astray;
+        free_spawning(s); /* calls MPI, which may end after the next line */
+        atomic_fetch_sub(is_astray ? &astray : &abandoned, 1);
     }
     return NULL;
 }
@@ -385,9 +391,8 @@ static bool wait_for_spawn(struct spawning *s, const struct cadre_spawn *spawn)
     is_done = s->is_done;
     if (!is_done) {
         s->is_abandoned = true;
-        s->is_astray = spawn->may_stray;
+        s->is_astray = !leave(s) || spawn->may_stray;
         atomic_fetch_add(s->is_astray ? &astray : &abandoned, 1);
-        leave(s);
     }
     pthread_mutex_unlock(&s->lock);
     return is_done;

@@ -25,7 +25,7 @@ enum {
     POLL_MS = 2,         /* between polls where there is no bell */
     CHECK_MS = 100,      /* between looks for dead workers */
     GREET_MS = 500,      /* the same for those that have not answered yet */
-    SPAWNS_MAX = 4,      /* of one crew, while some of it die at once */
+    SPAWNS_MAX = 4,      /* of one crew, while some die at once or go astray */
     BURY_MS = 1000,      /* from a crew's end to that of its communicator */
     LAST_WORDS_MS = 20,  /* for what a dead one has sent to arrive */
     EXPECTED_US = 300,   /* results further away than this: sleep at once */
@@ -1063,15 +1063,18 @@ static void note_start(struct cadre_starts *known,
  * when it has another for it at the same moment. Who has started before needs
  * not much longer than then. 0: one cannot say. */
 static double patience_s(const struct cadre_starts *known,
-                         const struct cadre_spawn *spawn, int nth)
+                         const struct cadre_spawn *spawn, int nth,
+                         double left_s)
 {
-    enum { LEAST_S = 10, TIMES = 20 };
+    enum { LEAST_S = 10, LEAST_TIMES = 5, TIMES = 20 };
     double s = TIMES * known->slowest_s;
 
     if (known->program == NULL || spawn->count > known->most ||
-        strcmp(known->program, program_of(spawn)) != 0)
+        strcmp(known->program, program_of(spawn)) != 0 || nth == SPAWNS_MAX - 1)
         return 0;
-    return (s > LEAST_S ? s : LEAST_S) * (1 << nth);
+    s = (s > LEAST_S ? s : LEAST_S) * (1 << nth);
+    s = s < left_s / 2 ? s : left_s / 2;
+    return s >= LEAST_S && s >= LEAST_TIMES * known->slowest_s ? s : 0;
 }
 
 static void set_timeout(struct cadre_spawn *spawn,
@@ -1080,13 +1083,13 @@ static void set_timeout(struct cadre_spawn *spawn,
 {
     double left_s =
         deadline_ns > now_ns ? 1e-9 * (double)(deadline_ns - now_ns) : 0;
-    double s = patience_s(known, spawn, nth);
+    double s = patience_s(known, spawn, nth, left_s);
 
-    spawn->may_stray = spawn->use_thread && s > 0 && 2 * s <= left_s;
+    spawn->may_stray = spawn->use_thread && s > 0;
     spawn->timeout_s = spawn->may_stray ? s : left_s;
 }
 
-/* `*has_failed`: they were started, but are of no use. */
+/* `*has_failed`: they were started, but are of no use, or do not come back. */
 static cadre_err spawn_once(struct cadre_engine *e, struct cadre_spawn *spawn,
                             int nth, uint64_t deadline_ns,
                             struct cadre_crew **crew, bool *has_failed,
