@@ -376,6 +376,22 @@ static void linger(struct worker *w)
     }
 }
 
+/* A task may have used all memory that its limit allows. Then MPI has none to
+ * send what is to be said, and UCX dies in the middle of it, which blocks the
+ * shared memory for all (touch.h). So some is kept for it. */
+static void take_reserve(struct worker *w)
+{
+    w->reserve = mmap(NULL, RESERVE, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static void give_reserve(struct worker *w)
+{
+    if (w->reserve != MAP_FAILED)
+        munmap(w->reserve, RESERVE);
+    w->reserve = MAP_FAILED;
+}
+
 /* The running task has ruined this process, whose heap and locks cannot be
  * trusted: say so, with what ended before it, and leave. If even that fails, an
  * alarm or another signal ends the process, and the controller is left with
@@ -385,6 +401,7 @@ static _Noreturn void say_last_word(struct worker *w, cadre_err err,
 {
     uint64_t end;
 
+    give_reserve(w);
     signal(SIGALRM, SIG_DFL);
     alarm(LAST_WORD_S);
     if (note_failure(w, w->task.row, err, 0, text) == CADRE_OK &&
@@ -414,27 +431,10 @@ static void tell_crash(const struct cadre_crash *crash,
     }
 }
 
-/* A task may have used all memory that its limit allows. Then MPI has none to
- * send what is to be said, and UCX dies in the middle of it, which blocks the
- * shared memory for all (touch.h). So some is kept for it. */
-static void take_reserve(struct worker *w)
-{
-    w->reserve = mmap(NULL, RESERVE, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-}
-
-static void give_reserve(struct worker *w)
-{
-    if (w->reserve != MAP_FAILED)
-        munmap(w->reserve, RESERVE);
-    w->reserve = MAP_FAILED;
-}
-
 static _Noreturn void die_of_crash(struct worker *w)
 {
     char text[CADRE_ERROR_TEXT_MAX];
 
-    give_reserve(w);
     tell_crash(&w->crash, text);
     say_last_word(w, CADRE_ECRASH, text, 1);
 }
