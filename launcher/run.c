@@ -377,7 +377,9 @@ static int conclude(const struct run *r, int mpirun_status)
         return WEXITSTATUS(r->wait_status);
     if (r->passed_on != 0)
         return CADRE_EXIT_SIGNAL + r->passed_on;
-    if (WIFSIGNALED(mpirun_status) && !(r->has_reported && r->is_terminated))
+    if (WIFSIGNALED(mpirun_status) &&
+        !(r->has_reported &&
+          (r->is_terminated || WTERMSIG(r->wait_status) != SIGKILL)))
         cadre_complain("mpirun was ended by signal %d (%s)%s",
                        WTERMSIG(mpirun_status),
                        strsignal(WTERMSIG(mpirun_status)),
