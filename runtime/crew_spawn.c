@@ -7,7 +7,13 @@
  * thread at most until the deadline. After a deadline the thread stays behind
  * with what it holds, and the processes it started are found by a token in
  * their environment and ended. Open MPI gives up as well, minutes later: until
- * then nobody can start processes, and MPI cannot be ended in an orderly way.
+ * then MPI cannot be ended in an orderly way, and nobody starts processes, but
+ * where the start was one that may stray: who made it makes another.
+ *
+ *     call_spawn (thread)                    wait_for_spawn (who wants workers)
+ *       enter: its turn, as some are alone     done ──► takes the communicator
+ *       MPI_Comm_spawn                         deadline ──► abandons it, and
+ *       leave                                              leaves in its place
  */
 #include "crew.h"
 
@@ -255,10 +261,16 @@ static struct spawning *new_spawning(const struct cadre_spawn *spawn,
     return s;
 }
 
-/* PMIx 4.2 has an array with an entry for each start of processes, of which it
+/* --- whose turn it is ------------------------------------------------------
+ *
+ * PMIx 4.2 has an array with an entry for each start of processes, of which it
  * still uses one, without a lock, when another thread adds the next. That
  * crashes where the array has no room left, is made twice as large, and moves.
- * So starts overlap, for their speed, but for those after which it may move. */
+ * So starts overlap, for their speed, but for those after which it may move:
+ * the first eleven, then 13 to 19, 29 to 35, and so on. Their time runs while
+ * they wait for their turn.
+ */
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -278,33 +290,6 @@ static bool is_near_power_of_2(unsigned n)
     while (power + NEAR < n)
         power *= 2;
     return power <= n + NEAR;
-}
-
-/* On a communicator of its own: errors come back, and whatever error handler
- * the program has chosen for its communicators stays. */
-static int spawn_alone(struct spawning *s)
-{
-    MPI_Comm self;
-    int code = MPI_Comm_dup(MPI_COMM_SELF, &self);
-
-    if (code != MPI_SUCCESS)
-        return code;
-    MPI_Comm_set_errhandler(self, MPI_ERRORS_RETURN);
-    code = MPI_Comm_spawn(s->program, s->argv != NULL ? s->argv : MPI_ARGV_NULL,
-                          s->count, s->info, 0, self, &s->comm,
-                          MPI_ERRCODES_IGNORE);
-    MPI_Comm_free(&self);
-    return code;
-}
-
-static bool is_wanted(struct spawning *s)
-{
-    bool is;
-
-    pthread_mutex_lock(&s->lock);
-    is = !s->is_abandoned;
-    pthread_mutex_unlock(&s->lock);
-    return is;
 }
 
 static void enter(struct spawning *s)
@@ -341,6 +326,36 @@ static bool leave(struct spawning *s)
     return was_inside;
 }
 
+/* --- the call --------------------------------------------------------------
+ */
+
+/* On a communicator of its own: errors come back, and whatever error handler
+ * the program has chosen for its communicators stays. */
+static int spawn_alone(struct spawning *s)
+{
+    MPI_Comm self;
+    int code = MPI_Comm_dup(MPI_COMM_SELF, &self);
+
+    if (code != MPI_SUCCESS)
+        return code;
+    MPI_Comm_set_errhandler(self, MPI_ERRORS_RETURN);
+    code = MPI_Comm_spawn(s->program, s->argv != NULL ? s->argv : MPI_ARGV_NULL,
+                          s->count, s->info, 0, self, &s->comm,
+                          MPI_ERRCODES_IGNORE);
+    MPI_Comm_free(&self);
+    return code;
+}
+
+static bool is_wanted(struct spawning *s)
+{
+    bool is;
+
+    pthread_mutex_lock(&s->lock);
+    is = !s->is_abandoned;
+    pthread_mutex_unlock(&s->lock);
+    return is;
+}
+
 /* Who is not waited for any more is not started. */
 static int spawn_in_turn(struct spawning *s)
 {
@@ -366,7 +381,9 @@ static void *call_spawn(void *arg)
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
     if (is_abandoned) {
-        if (code == MPI_SUCCESS) /* they came later than they were ended */
+        /* They came later than they were ended. The communicator stays, as
+         * does all that Open MPI knows of a peer. */
+        if (code == MPI_SUCCESS)
             cadre_crew_end_strays(s->token, NULL);
         is_astray = s->is_astray;
         free_spawning(s); /* calls MPI, which may end after the next line */

@@ -319,9 +319,9 @@ cadre_err cadre_engine_may_spawn(const struct cadre_engine *engine,
     if (cadre_crew_spawn_is_stuck())
         return cadre_error_set(
             error, CADRE_ESPAWN,
-            "an earlier start of workers has not come back: this program can "
-            "start more only when Open MPI has given it up, after some "
-            "minutes");
+            "an earlier start of workers has not come back, and no more can "
+            "be started before Open MPI has given it up: wait for some "
+            "minutes, or start this program again");
     if (engine->lost_host[0] != '\0')
         return cadre_error_set(
             error, CADRE_ESPAWN,

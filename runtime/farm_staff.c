@@ -26,6 +26,7 @@ enum {
     GRACE_MS = 400,  /* for the ranks of a team one of which has failed */
     STOP_MS = 500,   /* for a task that is to end */
     LOOK_MS = 100,   /* between looks whether a task has begun */
+    STUCK_MS = 1000, /* the same whether workers can be started again */
     STARTS_MAX = 3,  /* in a row that fail, where nothing goes on without; the
                         pause after each is twice as long, up to ... */
     PAUSE_S = 60
@@ -647,6 +648,9 @@ static bool may_start(struct cadre_farm *farm)
         cadre_engine_check_by(farm->engine, farm->next_start_ns);
         return false;
     }
+    if (cadre_crew_spawn_is_stuck())
+        cadre_engine_check_by(farm->engine,
+                              cadre_now_ns() + STUCK_MS * UINT64_C(1000000));
     return cadre_engine_may_spawn(farm->engine, NULL) == CADRE_OK;
 }
 
