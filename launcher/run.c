@@ -370,6 +370,16 @@ static int watch(struct run *r)
     return wait_status;
 }
 
+/* Was mpirun ended before the program was, or has it taken the program along?
+ * That is killed, then. */
+static bool has_crashed(const struct run *r, int mpirun_status)
+{
+    if (!WIFSIGNALED(mpirun_status))
+        return false;
+    return !r->has_reported ||
+           (!r->is_terminated && WTERMSIG(r->wait_status) == SIGKILL);
+}
+
 /* The status to leave with. */
 static int conclude(const struct run *r, int mpirun_status)
 {
@@ -377,10 +387,8 @@ static int conclude(const struct run *r, int mpirun_status)
         return WEXITSTATUS(r->wait_status);
     if (r->passed_on != 0)
         return CADRE_EXIT_SIGNAL + r->passed_on;
-    if (WIFSIGNALED(mpirun_status) &&
-        !(r->has_reported &&
-          (r->is_terminated || WTERMSIG(r->wait_status) != SIGKILL)))
-        cadre_complain("mpirun was ended by signal %d (%s)%s",
+    if (has_crashed(r, mpirun_status))
+        cadre_complain("mpirun was ended by signal %d (%s)%s: start it again",
                        WTERMSIG(mpirun_status),
                        strsignal(WTERMSIG(mpirun_status)),
                        r->has_reported ? ", and took the program with it" : "");
